@@ -1,0 +1,229 @@
+"""What goes into the ledger and what comes out of it: jobs, runs, wants, grants, settlements.
+
+The one thing to know: a `Grant` is an answer to a `Want`, and only `Granted` allows an ask to leave. Everything else
+is a reason why it must not, and writes no attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from batchverify.model import Attempt, AttemptState, Billed, Product
+
+
+class RunKind(StrEnum):
+    """Why a pass of asks began."""
+
+    FIRST = "first"
+    RESUME = "resume"
+    RERUN = "rerun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """One input and how it is read. `identity` is the caller's digest of mapping, checks and whatever else changes the queries.
+
+    `product` is a product's word or `auto`; `options` is a JSON object without secrets, kept as it came.
+    """
+
+    path: str
+    sha256: str
+    size_bytes: int
+    sheet: str = ""
+    encoding: str = ""
+    product: str
+    identity: str = ""
+    options: str = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One input by its SHA-256 and all that was done for it. `id` begins with `j-`, in the sandbox's realm with `s-`."""
+
+    id: str
+    spec: JobSpec
+    created_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """An answer settled before its instant no longer holds its key. `--fresh` is both instants at the start of the job."""
+
+    matched_after: datetime
+    other_after: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """The bounds of one pass. `lock` names the held file under `locks/`; `boot` is `home.boot_id()`, "" where unknown.
+
+    `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
+    """
+
+    kind: RunKind
+    reuse: Reuse
+    lock: str
+    boot: str
+    cap_asks: int | None = None
+    qps: float | None = None
+    asks_per_card: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One pass of asks. `spent` may have been billed (answered and not free, or in doubt), `reserved` is in flight.
+
+    `reason` says how it ended; `lost` means that its lease lapsed or its process died, and bars every further reserve.
+    """
+
+    number: int
+    id: str
+    job: str
+    spec: RunSpec
+    started_at: datetime
+    ended_at: datetime | None = None
+    reason: str = ""
+    spent: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """A query that would be asked now. `release` names the in-doubt attempt whose second bill a person has accepted."""
+
+    key: bytes
+    id_tag: bytes
+    card_tag: bytes | None
+    product: Product
+    release: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """The attempt is written down. It may leave until `send_before` (monotonic seconds), and never after."""
+
+    attempt: int
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The key has a valid answer, or an ask in doubt: the attempt says which."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """The key, the ID number or the card is in flight, here or in another process. Want it again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """Not before `until`: `id_locked` after a 203, `card_limit` after too many asks in 24 h. The hold is on record."""
+
+    code: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """The shared rate has no slot for this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """No ask of this run may leave any more: `budget` (its cap), `quota` (the wallet) or `lease_lost` (it was ended)."""
+
+    code: str
+
+
+Grant = Granted | Held | Busy | Locked | Wait | Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How an open attempt ended. `lock_until` (a 203) locks its ID number and lets go of the key.
+
+    `billed` may be left out for `not_billed` (it is NO) and `in_doubt` (it is UNKNOWN).
+    """
+
+    attempt: int
+    state: AttemptState
+    code: str
+    billed: Billed | None = None
+    request_id: str = ""
+    vendor_at: datetime | None = None
+    sealed: bytes | None = field(repr=False, default=None)
+    lock_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why the gate did not ask a key of a job, and until when."""
+
+    code: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillRow:
+    """`asks` attempts alike in all of the rest. `at` is the vendor's time (else ours) of the first of them in its window."""
+
+    run: str
+    product: Product
+    state: AttemptState
+    code: str
+    billed: Billed
+    at: datetime
+    asks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A bought package: `total` asks, of which `used` were gone when it was entered. `expires_at` None is never."""
+
+    number: int
+    label: str
+    total: int
+    used: int
+    added_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What was bought, what may have been used, what is surely left. `total` and `left` are None while no package is known."""
+
+    total: int | None
+    used: int
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A link of a run's hash chain. `transition` is reserved, answered, not_billed, in_doubt, released, superseded or reconciled."""
+
+    seq: int
+    at: datetime
+    attempt: int
+    tag: str
+    transition: str
+    code: str
+    billed: Billed
+    request_id: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A file that was written for a job."""
+
+    path: str
+    sha256: str
+    written_at: datetime
