@@ -119,7 +119,7 @@ class Bill:
     def asks(self) -> tuple[Ask, ...]:
         """Return every ask in the order of arrival."""
         # The copy in between is one step for the interpreter, so that another thread may write meanwhile.
-        return tuple(Ask(*fields, request_id=self.request_id(number)) for number, fields in enumerate(tuple(self._asks), 1))  # type: ignore[arg-type]
+        return tuple(Ask._make((*fields, self.request_id(number))) for number, fields in enumerate(tuple(self._asks), 1))
 
     def by_status(self) -> dict[str, int]:
         """Return asks by what was said: "01", "403 B403MQ", "302", or "none" where nothing came back."""
