@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from batchverify.errors import InputError
 
@@ -38,6 +38,12 @@ Cell = tuple[int, str, str, str]
 
 class NotPlain(InputError):  # noqa: N818 a signal to choose the other way in, as the names in errors.py
     """The part is XML that this scanner does not understand; a real XML parser may. Nothing was sent, nothing was written."""
+
+
+class Readable(Protocol):
+    """Anything that gives bytes: a file, or a part of a zip."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class RowXml(NamedTuple):
@@ -113,54 +119,66 @@ def column_letters(index: int) -> str:
 class SheetScan:
     """One pass over a worksheet part. Raises `NotPlain` or `InputError` where the bytes are not what they should be."""
 
-    def __init__(self, part: BinaryIO, *, name: str) -> None:
+    def __init__(self, part: Readable, *, name: str) -> None:
         self._part = part
         self._name = name
         self._rest = b""
+        self._number = 0
         self.head = self._read_head()
 
     def rows(self) -> Iterator[RowXml]:
         """Give every row element in the order of the file, which must be the order of their numbers."""
-        number, ended = 0, self.head.endswith(b"/>")
+        for block in self.blocks():
+            yield from self.rows_in(block)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give the rows undivided, some hundred at a time; each block but the last ends with an end tag. Instead of `rows`."""
+        ended = self.head.endswith(b"/>")
         while not ended:
             block, ended = self._next_block()
             if b"<!" in block or b"<?" in block:
                 raise NotPlain(f"{self._name} has a comment, CDATA or processing instruction between its rows.")
-            *closed, last = block.split(b"</row>")
-            rows: list[RowXml] = []
-            for piece in closed:
-                number = self._take_rows(piece, rows, after=number, closed=True)
-            number = self._take_rows(last, rows, after=number, closed=False)
-            yield from rows
+            yield block
 
-    def _take_rows(self, piece: bytes, rows: list[RowXml], *, after: int, closed: bool) -> int:
-        """Append the self-closed rows of a piece, and the one whose end tag was split off; give the last number."""
-        number, position = after, 0
+    def rows_in(self, block: bytes) -> list[RowXml]:
+        """Divide a block, or a stretch of one that begins and ends between rows."""
+        *closed, last = block.split(b"</row>")
+        rows: list[RowXml] = []
+        for piece in closed:
+            self._take_rows(piece, rows, closed=True)
+        self._take_rows(last, rows, closed=False)
+        return rows
+
+    def advance_to(self, number: int) -> None:
+        """Note a row that was read without `rows_in`."""
+        if not self._number < number <= MAX_ROWS:
+            raise InputError(
+                f"{self._name} is damaged at row {number}: it comes after row {self._number}. Save it again in Excel."
+            )
+        self._number = number
+
+    def _take_rows(self, piece: bytes, rows: list[RowXml], *, closed: bool) -> None:
+        """Append the self-closed rows of a piece, and the one whose end tag was split off."""
+        position = 0
         while start := _ROW_START.match(piece, position):
             tag, digits, attributes, slash = start.groups()
             if not digits and (spelled := _ROW_NUMBER.search(attributes)):
                 digits = spelled[1]
-            previous, number = number, int(digits) if digits else number + 1
-            if not previous < number <= MAX_ROWS:
-                raise InputError(
-                    f"{self._name} is damaged at row {number}: it comes after row {previous}. Save it again in Excel."
-                )
+            self.advance_to(int(digits) if digits else self._number + 1)
             begin = start.start(1)
             gap = piece[position:begin]
-            hidden = b"hidden" in attributes and _HIDDEN.search(attributes) is not None
             position = start.end()
             if not slash and closed:
-                rows.append(RowXml(number, gap, piece[begin:] + b"</row>", hidden))
-                return number
+                rows.append(RowXml(self._number, gap, piece[begin:] + b"</row>", is_hidden(attributes)))
+                return
             if not slash:
                 break
-            rows.append(RowXml(number, gap, tag, hidden))
+            rows.append(RowXml(self._number, gap, tag, is_hidden(attributes)))
         rest = piece[position:]
         if closed or rest.strip():
             raise NotPlain(f"{self._name} has something other than rows between its rows.")
         # White space before `</sheetData>`; any other block ends with its last end tag.
         self._rest = rest + self._rest
-        return number
 
     def tail(self) -> Iterator[bytes]:
         """Give `</sheetData>` and all that follows, in blocks."""
@@ -207,6 +225,11 @@ class SheetScan:
                 raise InputError(
                     f"{self._name} has a row of more than {MAX_ROW_BYTES >> 20} MB. Delete what does not belong there."
                 )
+
+
+def is_hidden(row_attributes: bytes) -> bool:
+    """Tell whether a row's start tag hides it: by hand or by a filter, the file does not say which."""
+    return b"hidden" in row_attributes and _HIDDEN.search(row_attributes) is not None
 
 
 def cells_of(row_xml: bytes) -> list[Cell]:
