@@ -4,6 +4,8 @@ The one thing to know: an ask may leave only after the `with ledger.transaction(
 because only then is the intent on the disk.
 """
 
+from batchverify.store.ledger.gate import Gate
+from batchverify.store.ledger.ledger import Ledger
 from batchverify.store.ledger.shapes import (
     BillRow,
     Busy,
@@ -32,12 +34,14 @@ __all__ = [
     "BillRow",
     "Busy",
     "Event",
+    "Gate",
     "Grant",
     "Granted",
     "Held",
     "Hold",
     "Job",
     "JobSpec",
+    "Ledger",
     "Locked",
     "Output",
     "Package",

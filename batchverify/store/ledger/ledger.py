@@ -1,0 +1,354 @@
+"""`Ledger`: one open ledger file, with a connection that writes and one that reads.
+
+The one thing to know: after the first error of its file, this object grants nothing any more. A ledger that could not
+write once may have lost what it believes to know, and the next ask could be a second bill.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchverify.errors import HomeError, InputError
+from batchverify.model import Attempt, Billed
+from batchverify.store.ledger import jobs, reading
+from batchverify.store.ledger.books import Books
+from batchverify.store.ledger.gate import Gate
+from batchverify.store.ledger.reconciling import reconcile
+from batchverify.store.ledger.rows import PACKAGE_COLUMNS, Row, RunNames, micros, micros_or_none, moment, package_of
+from batchverify.store.ledger.schema import connect, create
+from batchverify.store.ledger.shapes import BillRow, Event, Hold, Job, JobSpec, Output, Package, Run, RunSpec, Wallet
+from batchverify.store.ledger.wallet import wallet_of
+
+_REMEDY = "No further ask leaves. Free space or repair the disk, look with `batchverify doctor`, then `batchverify resume`."
+#: Waiting for other processes shorter than this is within the jitter that the rate allows for.
+_SHORT_WAIT_SECONDS = 0.005
+
+
+class Ledger:
+    """The durable record of every ask in one realm. Any number of processes may have it open; threads may share an object.
+
+    Every method raises HomeError when the file cannot be read or written, and after that again for ever.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        simulated: bool,
+        writer: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        stopwatch: Callable[[], float],
+    ) -> None:
+        self.path = path
+        self.simulated = simulated
+        self._writer = writer
+        self._reader = reader
+        self._stopwatch = stopwatch
+        self._write_turn = threading.Lock()
+        self._read_turn = threading.Lock()
+        self._names = RunNames()
+        self._failure: str | None = None
+
+    @classmethod
+    def open(
+        cls, path: Path, *, create: bool = True, simulated: bool = False, stopwatch: Callable[[], float] = time.perf_counter
+    ) -> Ledger:
+        """Open the ledger at `path`; with `create`, make it where there is none. `stopwatch` measures waiting in seconds.
+
+        Raises HomeError for a file that is missing, damaged, newer than this program, or of the other realm. It is
+        never made anew in the place of a damaged one: what was paid would be forgotten.
+        """
+        if create and not path.exists():
+            _create(path, simulated=simulated)
+        if not path.exists():
+            raise HomeError(
+                f"There is no ledger at {str(path)!r}. Start with `batchverify run`, or name another home with --home."
+            )
+        try:
+            writer = connect(path, simulated=simulated)
+            reader = connect(path, simulated=simulated)
+            reader.execute("PRAGMA query_only = ON")
+        except (sqlite3.Error, OSError) as error:
+            raise HomeError(_message(path, error)) from None
+        return cls(path, simulated=simulated, writer=writer, reader=reader, stopwatch=stopwatch)
+
+    def close(self) -> None:
+        """Close the file. What was committed stays, what runs goes on to be alive until its lease lapses."""
+        for con in (self._reader, self._writer):
+            with suppress(sqlite3.Error):
+                con.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # The gate ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, now: datetime, monotonic: float) -> Iterator[Gate]:
+        """Settle and reserve. Durable when the block ends; an exception inside takes everything back.
+
+        The instants are those of the call: a wait for other processes is added to both, so that a rate shared by all
+        of them counts from when the slot was truly taken.
+        """
+        with self._books(now=now, monotonic=monotonic) as books:
+            yield Gate(books, self._names)
+
+    # Jobs and runs -----------------------------------------------------------------------------------------------
+
+    def create_job(self, spec: JobSpec, *, now: datetime, token: bytes) -> Job:
+        """Write a new job down. `token` is 5 random bytes, which become its id."""
+        with self._writing() as con:
+            return jobs.create_job(con, spec, name=jobs.job_id(token, simulated=self.simulated), now=now)
+
+    def job(self, name: str) -> Job:
+        """Find a job by its id or the beginning of one. Raises InputError when none or several fit."""
+        with self._reading() as con:
+            return jobs.find_job(con, name)
+
+    def jobs(self) -> list[Job]:
+        """List the jobs, newest first."""
+        with self._reading() as con:
+            return jobs.all_jobs(con)
+
+    def unfinished_job(self, spec: JobSpec) -> Job | None:
+        """Find the newest unfinished job with this sha256, sheet, product and identity."""
+        with self._reading() as con:
+            return jobs.unfinished_job(con, spec)
+
+    def finish_job(self, job: str, *, at: datetime | None) -> None:
+        """Say that every row of the job has a final outcome; `at` None says that it goes on."""
+        with self._writing() as con:
+            con.execute("UPDATE job SET finished_at = ? WHERE id = ?", (micros_or_none(at), job))
+
+    def start_run(self, job: str, spec: RunSpec, *, now: datetime, monotonic: float) -> Run:
+        """Begin a pass of asks under a lease of 30 s. The lock that `spec` names must be held already."""
+        with self._writing() as con:
+            return jobs.start_run(con, job, spec, now=now, monotonic=monotonic)
+
+    def runs(self, job: str) -> list[Run]:
+        """List a job's runs, oldest first."""
+        with self._reading() as con:
+            return jobs.runs_of(con, job)
+
+    def heartbeat(self, run: Run, *, monotonic: float) -> None:
+        """Renew the lease of a run. Every transaction that touches the run does so, too."""
+        with self._writing() as con:
+            jobs.renew_lease(con, run.number, monotonic=monotonic)
+
+    def end_run(self, run: Run, *, reason: str, now: datetime, monotonic: float) -> int:
+        """End a run; what is still open becomes in doubt (`interrupted`). Returns how many that were."""
+        with self._books(now=now, monotonic=monotonic) as books:
+            return jobs.end_run(books, run.number, reason=reason, code="interrupted")
+
+    def recover(self, *, now: datetime, monotonic: float, boot: str, is_dead: Callable[[str], bool]) -> int:
+        """Call in doubt what lost runs left open, and end those runs; returns how many attempts. May be repeated at any time.
+
+        A run is lost when `is_dead` says so of its lock, or when its lease of 30 s has lapsed.
+        """
+        with self._reading() as con:
+            living = jobs.living_runs(con)
+        # Outside of the transaction: trying locks is slow, and the dead stay dead. Lapses are looked at inside.
+        dead = jobs.dead_runs(living, is_dead)
+        if not living:
+            return 0
+        with self._books(now=now, monotonic=monotonic) as books:
+            return jobs.end_lost(books, dead=dead, boot=boot)
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def attempts(self, keys: Sequence[bytes]) -> dict[bytes, list[Attempt]]:
+        """Find all attempts of each key, oldest first; keys that were never asked are absent."""
+        with self._reading() as con:
+            return reading.attempts_by_key(con, self._names, keys)
+
+    def holds(self, job: str, keys: Sequence[bytes]) -> dict[bytes, Hold]:
+        """Find why the gate did not ask keys of a job. A later ask of the key has cleared its hold."""
+        with self._reading() as con:
+            return reading.holds_of(con, job, keys)
+
+    def locked_until(self, id_tags: Sequence[bytes]) -> dict[bytes, datetime]:
+        """Find until when ID numbers are, or were, locked after a 203. For showing: the gate looks for itself."""
+        with self._reading() as con:
+            return {id_tag: moment(until) for id_tag, until in reading.locked_ids(con, id_tags).items()}
+
+    def asks_of(self, job: str) -> Iterator[Attempt]:
+        """Walk a job's attempts, oldest first, without their sealed answers."""
+        return reading.asks_of(self._fetch, self._names_of, job)
+
+    def bill(self, job: str) -> list[BillRow]:
+        """Add up a job's attempts by run, product, state, code, billed and 10-minute window, in order of time."""
+        with self._reading() as con:
+            return reading.bill_of(con, job)
+
+    def events(self, run: str) -> Iterator[Event]:
+        """Walk the hash chain of a run."""
+        with self._reading() as con:
+            number, *_ = reading.run_head(con, run)
+        return reading.events_of(self._fetch, number)
+
+    def head(self, run: str) -> str:
+        """Give the last hash of a run's chain, in hex. Kept elsewhere, it shows any later rewriting."""
+        with self._reading() as con:
+            return reading.run_head(con, run)[3].hex()
+
+    def verify_chain(self, run: str) -> bool:
+        """Compute a run's chain anew from its events; False when anything was changed, removed or added."""
+        with self._reading() as con:
+            number, started_at, length, head = reading.run_head(con, run)
+        return reading.chain_holds(self._fetch, run, number=number, started_at=started_at, length=length, head=head)
+
+    # Money and files ---------------------------------------------------------------------------------------------
+
+    def reconcile(self, attempts: Sequence[int], *, billed: Billed, now: datetime, monotonic: float) -> list[int]:
+        """Write down what the vendor's usage says of attempts in doubt; returns the numbers that were not in doubt.
+
+        NO frees the key and takes the ask off the bill. YES keeps it: the answer is lost, and a new one is a second bill.
+        """
+        with self._books(now=now, monotonic=monotonic) as books:
+            return reconcile(books, attempts, billed=billed)
+
+    def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
+        """Enter a bought package. `used` are the asks that were gone from it before `now`. Raises InputError for odd numbers."""
+        if not 0 <= used <= total or total < 1:
+            raise InputError(f"A package of {total} asks with {used} used cannot be. Give the numbers as the vendor shows them.")
+        with self._writing() as con:
+            # Spending counts from the first package on: what was asked before came from packages nobody entered.
+            con.execute("UPDATE purse SET base = spent WHERE NOT EXISTS (SELECT 1 FROM package)")
+            found = con.execute(
+                f"INSERT INTO package (label, total, used, added_at, expires_at) VALUES (?, ?, ?, ?, ?) RETURNING {PACKAGE_COLUMNS}",
+                (label, total, used, micros(now), micros_or_none(expires_at)),
+            )
+            return package_of(found.fetchone())
+
+    def drop_package(self, number: int) -> None:
+        """Forget a package that was entered by mistake."""
+        with self._writing() as con:
+            con.execute("DELETE FROM package WHERE number = ?", (number,))
+
+    def packages(self) -> list[Package]:
+        """List the packages in the order they were entered."""
+        with self._reading() as con:
+            return [package_of(row) for row in con.execute(f"SELECT {PACKAGE_COLUMNS} FROM package ORDER BY number")]
+
+    def wallet(self, *, now: datetime) -> Wallet:
+        """Say what was bought, spent and is left. An ask in flight counts as spent."""
+        packages = self.packages()
+        with self._reading() as con:
+            (spent,) = con.execute("SELECT spent + reserved - base FROM purse").fetchone()
+        return wallet_of(packages, spent=spent, now=now)
+
+    def record_output(self, job: str, *, path: str, sha256: str, now: datetime) -> None:
+        """Write down a file that was written for a job; a second one of that path takes its place."""
+        with self._writing() as con:
+            con.execute(
+                "INSERT OR REPLACE INTO output SELECT number, ?, ?, ? FROM job WHERE id = ?", (path, sha256, micros(now), job)
+            )
+
+    def outputs(self, job: str) -> list[Output]:
+        """List the files that were written for a job, in order of time."""
+        query = "SELECT path, sha256, written_at FROM output WHERE job = (SELECT number FROM job WHERE id = ?) ORDER BY written_at, path"
+        with self._reading() as con:
+            return [Output(path=path, sha256=sha256, written_at=moment(at)) for path, sha256, at in con.execute(query, (job,))]
+
+    # The file itself ---------------------------------------------------------------------------------------------
+
+    def bind_vault(self, mark: str) -> str:
+        """Tie this ledger to the vault with `mark` unless it is tied to one already; returns the mark it is tied to."""
+        with self._writing() as con:
+            con.execute("INSERT OR IGNORE INTO vault VALUES (1, ?)", (mark,))
+            (bound,) = con.execute("SELECT mark FROM vault").fetchone()
+            return str(bound)
+
+    def vault_mark(self) -> str | None:
+        """Give the mark of the vault this ledger is tied to, if any."""
+        with self._reading() as con:
+            found = con.execute("SELECT mark FROM vault").fetchone()
+            return None if found is None else str(found[0])
+
+    def damages(self) -> list[str]:
+        """Read the whole file and list what is wrong with it; seconds for a million asks."""
+        with self._reading() as con:
+            found = [str(row[0]) for row in con.execute("PRAGMA integrity_check(20)")]
+            found += [f"row {row[1]} of {row[0]} refers to nothing" for row in con.execute("PRAGMA foreign_key_check")]
+        return [] if found == ["ok"] else found
+
+    # How -----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _books(self, *, now: datetime, monotonic: float) -> Iterator[Books]:
+        asked_at = self._stopwatch()
+        with self._writing() as con:
+            waited = self._stopwatch() - asked_at
+            if waited > _SHORT_WAIT_SECONDS:
+                now, monotonic = now + timedelta(seconds=waited), monotonic + waited
+            books = Books(con, now=micros(now), monotonic=monotonic)
+            yield books
+            books.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        con = self._writer
+        with self._write_turn, self._watched():
+            # IMMEDIATE: the checks below it and the writes they allow must see one state of the file.
+            con.execute("BEGIN IMMEDIATE")
+            try:
+                yield con
+                con.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    con.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._read_turn, self._watched():
+            yield self._reader
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Turn an error of the file into a HomeError, and remember it."""
+        if self._failure is not None:
+            raise HomeError(self._failure)
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._failure = _message(self.path, error)
+            raise HomeError(self._failure) from None
+
+    def _fetch(self, query: str, values: tuple[object, ...]) -> list[Row]:
+        with self._reading() as con:
+            return con.execute(query, values).fetchall()
+
+    def _names_of(self, run: int) -> tuple[str, str]:
+        with self._reading() as con:
+            return self._names.of(con, run)
+
+
+def _create(path: Path, *, simulated: bool) -> None:
+    try:
+        create(path, simulated=simulated)
+    except (sqlite3.Error, OSError) as error:
+        raise HomeError(
+            f"The ledger {str(path)!r} could not be created: {_reason(error)}. Nothing was sent. Choose a writable home."
+        ) from None
+
+
+def _message(path: Path, error: sqlite3.Error | OSError) -> str:
+    return f"The ledger {str(path)!r} failed: {_reason(error)}. {_REMEDY}"
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    # SQLite's texts name tables and constraints, never a value.
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{error} ({name})" if name else f"{getattr(error, 'strerror', None) or error}"

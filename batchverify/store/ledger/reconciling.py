@@ -1,0 +1,37 @@
+"""What the vendor's usage says of attempts in doubt (RELIABILITY §8).
+
+The one thing to know: only "not billed" frees a key. "Billed" leaves the attempt in doubt about its answer, though no
+longer about its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchverify.model import Billed
+from batchverify.store.ledger.books import Books
+
+_FREED = """
+UPDATE attempt SET state = 'not_billed', billed = '0', released = number
+WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code
+"""
+_PAID = "UPDATE attempt SET billed = '1' WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code"
+
+
+def reconcile(books: Books, attempts: Sequence[int], *, billed: Billed) -> list[int]:
+    """Decide attempts in doubt; returns the numbers that were not in doubt, or decided before. UNKNOWN raises ValueError."""
+    if billed is Billed.UNKNOWN:
+        raise ValueError("To reconcile is to know whether it was billed.")
+    statement = _PAID if billed is Billed.YES else _FREED
+    refused = []
+    for attempt in attempts:
+        found = books.con.execute(statement, (attempt,)).fetchone()
+        if found is None:
+            refused.append(attempt)
+            continue
+        run, key, code = found
+        account = books.account(run)
+        if billed is Billed.NO:
+            books.refund(account)
+        books.note(account, attempt, key, "reconciled", code=code, billed=billed)
+    return refused

@@ -1,0 +1,201 @@
+"""The ledger's tables, and the opening of its file.
+
+The one thing to know: the rules about money are constraints here, not code elsewhere. Whatever path a statement takes,
+a key that is held, an ID number or a card in flight and a transition that is not drawn in RELIABILITY §2 are refused by
+the database itself.
+
+Wall times are INTEGER microseconds UTC, monotonic instants REAL seconds that mean something within one `boot` only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from batchverify.errors import HomeError
+from batchverify.store.files import create_once
+
+#: "BVL" and the realm. A simulated ledger under the real one's name is refused, for its answers were made up.
+APPLICATION_IDS = {False: 0x42564C52, True: 0x42564C53}
+SCHEMA_VERSION = 1
+#: Longer than the longest honest transaction (recovery of 100,000 attempts), shorter than a lease.
+BUSY_TIMEOUT_SECONDS = 10
+CACHE_KIB = 32_768
+
+# `released` is 0 while the attempt holds its key and the attempt's own number afterwards, so that one unique index says
+# both "one holder per key" and "which attempts had this key"; a partial index beside a plain one costs a third more.
+SCHEMA = """
+CREATE TABLE job (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  path TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, sheet TEXT NOT NULL, encoding TEXT NOT NULL,
+  product TEXT NOT NULL, identity TEXT NOT NULL, options TEXT NOT NULL,
+  created_at INTEGER NOT NULL, finished_at INTEGER
+) STRICT;
+CREATE INDEX job_by_input ON job (sha256);
+
+CREATE TABLE run (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  job INTEGER NOT NULL REFERENCES job,
+  kind TEXT NOT NULL CHECK (kind IN ('first', 'resume', 'rerun')),
+  lock TEXT NOT NULL, boot TEXT NOT NULL, lease_until REAL NOT NULL,
+  cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL,
+  matched_after INTEGER NOT NULL, other_after INTEGER NOT NULL,
+  started_at INTEGER NOT NULL, ended_at INTEGER, reason TEXT NOT NULL DEFAULT '',
+  spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,
+  seq INTEGER NOT NULL DEFAULT 0, head BLOB NOT NULL,
+  CHECK (spent >= 0 AND reserved >= 0),
+  CHECK (cap_asks IS NULL OR spent + reserved <= cap_asks),
+  CHECK (ended_at IS NULL OR reserved = 0)
+) STRICT;
+CREATE INDEX run_by_job ON run (job);
+CREATE INDEX run_alive ON run (number) WHERE ended_at IS NULL;
+
+CREATE TABLE attempt (
+  number INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES run,
+  key BLOB NOT NULL, id_tag BLOB NOT NULL, card_tag BLOB,
+  product TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'not_billed', 'in_doubt')),
+  released INTEGER NOT NULL DEFAULT 0 CHECK (released IN (0, number)),
+  reserved_at INTEGER NOT NULL, reserved_mono REAL NOT NULL, settled_at INTEGER,
+  code TEXT NOT NULL DEFAULT '',
+  billed TEXT NOT NULL DEFAULT '?' CHECK (billed IN ('0', '1', '?')),
+  request_id TEXT NOT NULL DEFAULT '', vendor_at INTEGER, sealed BLOB,
+  repeats INTEGER REFERENCES attempt,
+  CHECK ((state = 'open') = (settled_at IS NULL)),
+  CHECK (state <> 'open' OR released = 0),
+  CHECK (state <> 'not_billed' OR (billed = '0' AND released = number)),
+  CHECK (sealed IS NULL OR state = 'answered')
+) STRICT;
+CREATE UNIQUE INDEX attempt_key ON attempt (key, released);
+CREATE UNIQUE INDEX attempt_id_open ON attempt (id_tag) WHERE state = 'open';
+CREATE UNIQUE INDEX attempt_card_open ON attempt (card_tag) WHERE state = 'open';
+CREATE INDEX attempt_card ON attempt (card_tag) WHERE card_tag IS NOT NULL;
+CREATE INDEX attempt_run ON attempt (run);
+
+CREATE TRIGGER attempt_begins_open BEFORE INSERT ON attempt WHEN NEW.state <> 'open'
+BEGIN SELECT RAISE(ABORT, 'an attempt begins as open'); END;
+CREATE TRIGGER attempt_transition BEFORE UPDATE OF state ON attempt
+WHEN OLD.state <> 'open' AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'not_billed') OR NEW.state = 'open'
+BEGIN SELECT RAISE(ABORT, 'this transition is not drawn'); END;
+CREATE TRIGGER attempt_release BEFORE UPDATE OF released ON attempt WHEN OLD.released <> 0 AND NEW.released <> OLD.released
+BEGIN SELECT RAISE(ABORT, 'a released key is not taken back'); END;
+CREATE TRIGGER attempt_identity BEFORE UPDATE OF number, run, key, id_tag, card_tag, product, reserved_at, reserved_mono, repeats
+ON attempt BEGIN SELECT RAISE(ABORT, 'what was asked does not change'); END;
+CREATE TRIGGER attempt_stays BEFORE DELETE ON attempt BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END;
+
+CREATE TABLE lock (
+  number INTEGER PRIMARY KEY,
+  id_tag BLOB NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+  boot TEXT NOT NULL, mono_since REAL NOT NULL, mono_until REAL NOT NULL
+) STRICT;
+CREATE INDEX lock_id ON lock (id_tag);
+CREATE TRIGGER lock_grows BEFORE UPDATE ON lock BEGIN SELECT RAISE(ABORT, 'a lock is not changed'); END;
+CREATE TRIGGER lock_stays BEFORE DELETE ON lock BEGIN SELECT RAISE(ABORT, 'a lock is not taken away'); END;
+
+CREATE TABLE hold (
+  job INTEGER NOT NULL REFERENCES job, key BLOB NOT NULL, code TEXT NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rate (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  tat REAL NOT NULL, interval REAL NOT NULL, boot TEXT NOT NULL
+) STRICT;
+INSERT INTO rate VALUES (1, 0, 0, '');
+
+CREATE TABLE purse (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  spent INTEGER NOT NULL CHECK (spent >= 0), reserved INTEGER NOT NULL CHECK (reserved >= 0), base INTEGER NOT NULL
+) STRICT;
+INSERT INTO purse VALUES (1, 0, 0, 0);
+
+CREATE TABLE package (
+  number INTEGER PRIMARY KEY,
+  label TEXT NOT NULL, total INTEGER NOT NULL CHECK (total > 0), used INTEGER NOT NULL CHECK (used BETWEEN 0 AND total),
+  added_at INTEGER NOT NULL, expires_at INTEGER
+) STRICT;
+
+CREATE TABLE event (
+  run INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, tag BLOB NOT NULL, transition TEXT NOT NULL,
+  code TEXT NOT NULL, billed TEXT NOT NULL, request_id TEXT NOT NULL, hash BLOB NOT NULL,
+  PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER event_grows BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'an event is not changed'); END;
+CREATE TRIGGER event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'an event is not taken away'); END;
+
+CREATE TABLE output (
+  job INTEGER NOT NULL REFERENCES job, path TEXT NOT NULL, sha256 TEXT NOT NULL, written_at INTEGER NOT NULL,
+  PRIMARY KEY (job, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vault (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL) STRICT;
+"""
+
+
+def create(path: Path, *, simulated: bool) -> None:
+    """Make the file at `path` if there is none; two processes at once agree. Raises OSError, sqlite3.Error, HomeError."""
+
+    def build(fresh: Path) -> None:
+        # By hand first: SQLite would give it the modes of the umask, and its journals take theirs from it.
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        con = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            con.execute("PRAGMA synchronous = FULL")
+            con.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
+            con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            con.execute("PRAGMA journal_mode = WAL")
+        finally:
+            con.close()
+
+    create_once(path, build)
+
+
+def connect(path: Path, *, simulated: bool) -> sqlite3.Connection:
+    """Open the existing file at `path` and refuse whatever is not our ledger. Raises HomeError, sqlite3.Error."""
+    con = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        _set_up(con)
+        _refuse_foreign(con, path, simulated=simulated)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _set_up(con: sqlite3.Connection) -> None:
+    con.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    # FULL, not NORMAL: under NORMAL a power cut may take back a commit, and a forgotten reservation is a second bill.
+    con.execute("PRAGMA synchronous = FULL")
+    con.execute("PRAGMA foreign_keys = ON")
+    con.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    # macOS answers fsync before the platter has it; elsewhere this changes nothing.
+    con.execute("PRAGMA fullfsync = ON")
+    # A ledger that a stranger has prepared must not run anything of theirs.
+    con.execute("PRAGMA trusted_schema = OFF")
+
+
+def _refuse_foreign(con: sqlite3.Connection, path: Path, *, simulated: bool) -> None:
+    (found,) = con.execute("PRAGMA application_id").fetchone()
+    (version,) = con.execute("PRAGMA user_version").fetchone()
+    if found == APPLICATION_IDS[not simulated]:
+        realm = "real" if simulated else "simulated"
+        raise HomeError(f"{str(path)!r} holds {realm} asks and was moved here from another place. Put it back where it was.")
+    if found != APPLICATION_IDS[simulated]:
+        raise HomeError(
+            f"{str(path)!r} is no ledger of batchverify, or it is damaged. Nothing was sent. "
+            "Put back a copy of it; a new one would forget what was already paid."
+        )
+    if version != SCHEMA_VERSION:
+        raise HomeError(
+            f"{str(path)!r} was written by a newer batchverify (ledger version {version}, this one knows {SCHEMA_VERSION}). "
+            "Update batchverify."
+        )
+    (mode,) = con.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise HomeError(f"{str(path)!r} is not in WAL mode but {mode!r}. Its file system cannot hold a ledger; use a local one.")
