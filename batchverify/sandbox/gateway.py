@@ -32,7 +32,6 @@ class Refusal(Enum):
     ARREARS = GatewayError(403, "B403OD", "Provider Account Overdue")
     THROTTLED = GatewayError(429, "T429US", "Throttled by USER Flow Control")
     THROTTLED_OLD = GatewayError(403, "", "Throttled by APP Flow Control")
-    TOO_LONG = GatewayError(414, "", "Request-URI Too Large")
 
 
 KEEP_ALIVE_SECONDS = 25

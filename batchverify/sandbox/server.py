@@ -18,8 +18,8 @@ import httptools
 
 from batchverify.sandbox import console
 from batchverify.sandbox.bill import Bill
-from batchverify.sandbox.deliveries import Delivery, Ending, refusal
-from batchverify.sandbox.gateway import Refusal, head
+from batchverify.sandbox.deliveries import Delivery, Ending
+from batchverify.sandbox.gateway import head
 from batchverify.sandbox.vendor import Reply, Vendor
 
 _SCHEME = b"APPCODE "
@@ -40,6 +40,7 @@ class _Message(NamedTuple):
     app_code: str | None
     body: bytes
     keep_alive: bool
+    head_bytes: int
 
 
 class _Connection(asyncio.Protocol):
@@ -99,11 +100,12 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes <= _MAX_HEAD_BYTES:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
         if len(name) == 13 and name.lower() == b"authorization" and value.startswith(_SCHEME):
             self._app_code = value[len(_SCHEME) :]
 
@@ -111,16 +113,11 @@ class _Connection(asyncio.Protocol):
         if len(self._body) <= _MAX_BODY_BYTES:
             self._body += body
 
-    def _count_head(self, size_bytes: int) -> None:
-        self._head_bytes += size_bytes
-        if self._head_bytes > _MAX_HEAD_BYTES and not self._transport.is_closing():
-            self._transport.write(refusal(Refusal.TOO_LONG.value, date="", request_id="").payload)
-            self._transport.close()
-
     def on_message_complete(self) -> None:
         app_code = None if self._app_code is None else self._app_code.decode("latin-1")
         method = self._parser.get_method().decode()
-        message = _Message(method, self._target.decode("latin-1"), app_code, self._body, self._parser.should_keep_alive())
+        target, keep_alive = self._target.decode("latin-1"), self._parser.should_keep_alive()
+        message = _Message(method, target, app_code, self._body, keep_alive, self._head_bytes)
         self._clear()
         if self._asked is None and not self._waiting:
             self._take(message)
@@ -131,6 +128,10 @@ class _Connection(asyncio.Protocol):
 
     def _take(self, message: _Message) -> None:
         if self._transport.is_closing():
+            return
+        if message.head_bytes > _MAX_HEAD_BYTES:
+            self._transport.write(self._plain(414))
+            self._transport.close()
             return
         if message.target.startswith("/console/"):
             self._send(Delivery(self._console(message)), keep_alive=message.keep_alive)

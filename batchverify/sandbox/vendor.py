@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from batchverify.sandbox import deliveries
 from batchverify.sandbox.bill import Bill, digest, question_digest
@@ -25,7 +25,6 @@ from batchverify.sandbox.verdicts import LOCKED, PRODUCTS, Product, answer_to, v
 from batchverify.sandbox.wallet import Package, Standing, Wallet
 
 _BY_PATH = {product.path: product for product in PRODUCTS}
-_MAX_PARAMETERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,14 +233,15 @@ class Vendor:
 
 def _read(product: Product, query: str) -> _Question:
     """Read a query string. Of a parameter given twice the last counts; parameters nobody asked for are ignored."""
-    try:
-        given = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS))
-    except ValueError:
-        given = {}
+    given = {}
+    for pair in query.split("&"):
+        # By hand, as parse_qsl alone would be a quarter of an answer's cost.
+        name, _, value = pair.partition("=")
+        given[name] = unquote_plus(value) if "%" in value or "+" in value else value
     fields = {name: given.get(name, "") for name in product.fields}
     id_number, card = fields["idCard"], fields.get("accountNo", "")
     asked = question_digest(
         product.word, name=fields["name"], id_card=id_number, account_no=card, mobile=fields.get("mobile", "")
     )
-    missing = any(name not in given for name in product.fields)
+    missing = not given.keys() >= fields.keys()
     return _Question(product, fields, missing, asked, digest(id_number) if id_number else b"", digest(card) if card else b"")

@@ -40,18 +40,19 @@ class Package:
 class Wallet:
     """The account behind one AppCode."""
 
-    def __init__(self, *, app_code: str, packages: tuple[Package, ...] = ()) -> None:
+    def __init__(self, *, app_code: str) -> None:
         self.app_code = app_code
         self.standing = Standing.VALID
-        self._packages = {package.number: package for package in packages}
+        self._bought: list[Package] = []  # in the order of use
+        self._used: dict[int, int] = {}
 
     def packages(self) -> tuple[Package, ...]:
         """Return all packages in the order of use."""
-        return tuple(sorted(self._packages.values(), key=lambda package: (package.expires_at, package.bought_at, package.number)))
+        return tuple(replace(package, used=self._used[package.number]) for package in self._bought)
 
     def left(self, *, now: float) -> int:
         """Return the calls that can still be used."""
-        return sum(package.left for package in self._packages.values() if package.expires_at > now)
+        return sum(package.left for package in self.packages() if package.expires_at > now)
 
     def refusal(self, app_code: str | None, *, now: float) -> GatewayError | None:
         """Return why the gateway turns an ask with this AppCode away, or None."""
@@ -67,29 +68,33 @@ class Wallet:
             case Standing.VALID:
                 return self._shortage(now)
 
-    def _shortage(self, now: float) -> GatewayError | None:
-        expired = False
-        for package in self._packages.values():
-            if package.left > 0:
-                if package.expires_at > now:
-                    return None
-                expired = True
-        return Refusal.QUOTA_EXPIRED.value if expired else Refusal.QUOTA_EXHAUSTED.value
-
     def use_one(self, *, now: float) -> None:
         """Take one call from the first package that has one. Nothing is taken where none has."""
-        for package in self.packages() if len(self._packages) > 1 else self._packages.values():
-            if package.left > 0 and package.expires_at > now:
-                self._packages[package.number] = replace(package, used=package.used + 1)
-                return
+        package = self._next(now)
+        if package is not None:
+            self._used[package.number] += 1
 
     def top_up(self, calls: int, *, now: float, expires_at: float = inf) -> Package:
         """Add a package of that many calls."""
-        package = Package(number=max(self._packages, default=0) + 1, total=calls, bought_at=now, expires_at=expires_at)
-        self._packages[package.number] = package
+        package = Package(number=len(self._bought) + 1, total=calls, bought_at=now, expires_at=expires_at)
+        self._bought = sorted((*self._bought, package), key=lambda one: (one.expires_at, one.bought_at, one.number))
+        self._used[package.number] = 0
         return package
 
     def set_left(self, calls: int, *, now: float) -> None:
         """Forget all packages and start again with one of that many calls."""
-        self._packages = {}
+        self._bought, self._used = [], {}
         self.top_up(calls, now=now)
+
+    def _next(self, now: float) -> Package | None:
+        for package in self._bought:
+            if package.expires_at > now and self._used[package.number] < package.total:
+                return package
+        return None
+
+    def _shortage(self, now: float) -> GatewayError | None:
+        if self._next(now) is not None:
+            return None
+        # A package that ran out of time with calls left is another story than one that is used up.
+        has_unused = any(package.left for package in self.packages())
+        return Refusal.QUOTA_EXPIRED.value if has_unused else Refusal.QUOTA_EXHAUSTED.value
