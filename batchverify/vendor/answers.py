@@ -72,8 +72,8 @@ def parse_answer(body: bytes, *, query: Query, request_id: str = "") -> Answer:
     if status == SERVICE_ERROR:
         raise InDoubt(_text("The vendor's service failed (status 9999)"), code="service_error", request_id=request_id)
     if status not in KNOWN_STATUSES:
-        shown = f"status {status}" if _SHORT_STATUS.fullmatch(status) else "a status of another shape"
-        raise InDoubt(_text(f"The vendor's {shown} is not known"), code="unknown_status", request_id=request_id)
+        shown = status if _SHORT_STATUS.fullmatch(status) else "(not shown)"
+        raise InDoubt(_text(f"The vendor's status {shown} is not known"), code="unknown_status", request_id=request_id)
     return Answer(status=status, message=texts.pop("msg"), details={name: text for name, text in texts.items() if text})
 
 

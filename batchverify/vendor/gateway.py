@@ -181,7 +181,7 @@ def _in_doubt(http_status: int, *, shown: str, request_id: str) -> InDoubt:
         case status if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             code, text = "redirect", "The answer was a redirect, which is never followed"
         case _:
-            code, text = "server_error", "The answer was an error that the gateway did not make"
+            code, text = "server_error", "The answer was neither a verdict nor a refusal by the gateway"
     return InDoubt(
         f"{text} ({shown}). The ask may have been billed; compare the vendor's usage.", code=code, request_id=request_id
     )

@@ -155,10 +155,14 @@ class Wire:
 
     def _sweep(self) -> None:
         now = self._monotonic()
-        kept = [connection for connection in self._idle if connection.is_usable and now < connection.idle_until]
-        for connection in set(self._idle).difference(kept):
-            connection.abort()
+        kept = []
+        for connection in self._idle:
+            if connection.is_usable and now < connection.idle_until:
+                kept.append(connection)
+            else:
+                connection.abort()
         self._idle = kept
+        # Often enough that nothing lives a quarter longer than it may.
         self._sweeper = asyncio.get_running_loop().call_later(self._idle_seconds / 4, self._sweep) if kept else None
 
     async def _connect(self) -> _Connection:
