@@ -1,0 +1,125 @@
+"""The result as csv: the user's rows with ours to the right, UTF-8 with a BOM so that Excel reads Chinese, the input's own dialect.
+
+The one thing to know is who is guarded. A text that starts like a formula is one to Excel when it opens a csv. What the
+user's own csv says comes out exactly as it went in: it was theirs before, and `=1+1` in it may be meant. What comes from us
+or the vendor is guarded with a leading `'`, and so is a workbook's text when it becomes csv, for in the workbook it was no
+formula. How many cells got a guard is counted; the reader takes it off again when such a result is dropped in.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from batchverify.model import CellValue, NumberCell, OddCell, Outcome, Record
+from batchverify.tables.layout import Layout
+from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome
+
+_FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
+# "-5", "+8613800000000" and "-1.2e3" are what they look like, and a guard would make text of a number.
+_NUMERIC = re.compile(r"[+-][\d ,.()-]*(?:[eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvDialect:
+    """How the lines are written. `quote_all` where the input quoted every field."""
+
+    delimiter: str = ","
+    line_ending: str = "\r\n"
+    quote_all: bool = False
+
+
+def guarded(text: str) -> str:
+    """Give a text that no spreadsheet program takes for a formula.
+
+    >>> guarded("=1+1"), guarded("-5"), guarded("－1")
+    ("'=1+1", '-5', "'－1")
+    """
+    if text[:1] in _FORMULA_STARTS and text and not _NUMERIC.fullmatch(text):
+        return "'" + text
+    return text
+
+
+def plain_text(value: CellValue) -> str:
+    """Give a cell's text for csv, where every cell is text. A number keeps the spelling of the file.
+
+    >>> plain_text(NumberCell(literal="6.2E+17")), plain_text("00123")
+    ('6.2E+17', '00123')
+    """
+    match value:
+        case NumberCell():
+            return value.literal
+        case OddCell():
+            return value.text
+        case _:
+            return value
+
+
+def write_csv(
+    out: BinaryIO,
+    *,
+    dialect: CsvDialect,
+    rows_above: Iterable[Sequence[CellValue]],
+    layout: Layout,
+    annotated: Iterable[tuple[Record, Outcome | None]],
+    guard_theirs: bool,
+) -> int:
+    """Write the whole result to `out` in one pass. Gives the number of cells that got a guard."""
+    guards = Guards()
+    text = io.TextIOWrapper(out, encoding="utf-8-sig", errors="backslashreplace", newline="", write_through=False)
+    writer = csv.writer(
+        text,
+        delimiter=dialect.delimiter,
+        lineterminator=dialect.line_ending,
+        quoting=csv.QUOTE_ALL if dialect.quote_all else csv.QUOTE_MINIMAL,
+    )
+    theirs = guards.on_cells if guard_theirs else _as_they_came
+    writer.writerows(theirs(cells) for cells in rows_above)
+    writer.writerow([*theirs(layout.header), *layout.our_labels])
+    writer.writerows(_rows(layout, annotated, theirs, guards))
+    text.flush()
+    text.detach()
+    return guards.count
+
+
+class Guards:
+    """Guards texts and counts how many needed it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_texts(self, texts: Sequence[str]) -> list[str]:
+        return [self._guard(text) if text[:1] in _FORMULA_STARTS else text for text in texts]
+
+    def on_cells(self, cells: Sequence[CellValue]) -> list[str]:
+        # A number is no text: its sign is a sign.
+        return [plain_text(cell) if not isinstance(cell, str) else self._guard(cell) for cell in cells]
+
+    def _guard(self, text: str) -> str:
+        safe = guarded(text)
+        self.count += safe is not text
+        return safe
+
+
+def _as_they_came(cells: Sequence[CellValue]) -> list[str]:
+    return [plain_text(cell) for cell in cells]
+
+
+def _rows(
+    layout: Layout,
+    annotated: Iterable[tuple[Record, Outcome | None]],
+    theirs: Callable[[Sequence[CellValue]], list[str]],
+    guards: Guards,
+) -> Iterator[list[str]]:
+    blanks = [""] * len(OUR_WIDTHS)
+    for record, outcome in annotated:
+        ours = (
+            blanks
+            if outcome is None
+            else guards.on_texts(cells_of_outcome(outcome, lang=layout.lang, simulated=layout.simulated))
+        )
+        yield [*theirs(layout.cells(record)), *ours]

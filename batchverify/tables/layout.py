@@ -1,0 +1,106 @@
+"""Where things stand in a result: which of the user's columns stay, what ours are called, which rows go on a list.
+
+The one thing to know: `Annotator` is the single place where an outcome becomes cells, for every kind of file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchverify.model import CellValue, Outcome, Record, RowStatus
+from batchverify.tables.cell_xml import Losses
+from batchverify.tables.our_sheets import RowList
+from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome, our_header
+from batchverify.tables.styles import Look, Looks, look_of
+from batchverify.words import Lang
+
+_TO_FIX = {Lang.EN: "To fix", Lang.ZH: "待修正"}
+_TO_RETRY = {Lang.EN: "To retry", Lang.ZH: "待重试"}
+_FIXABLE = frozenset({RowStatus.BLOCKED, RowStatus.INVALID})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The user's columns that stay (`kept`, indexes into a record's cells), their headers, and the words over ours.
+
+    `text_positions` are the positions among the kept ones that hold ID numbers, cards or mobiles: there even a blank cell
+    is a text cell, so that a number typed into it later keeps all its digits.
+    """
+
+    kept: tuple[int, ...]
+    header: tuple[str, ...]
+    text_positions: frozenset[int]
+    lang: Lang
+    simulated: bool
+
+    @classmethod
+    def of(
+        cls,
+        header: Sequence[str],
+        *,
+        width: int,
+        ours: Mapping[str, int],
+        number_columns: Sequence[int],
+        lang: Lang,
+        simulated: bool,
+    ) -> Layout:
+        """Lay out a result over a table of `width` columns. `ours` are the columns of an earlier result, which are replaced."""
+        old = set(ours.values())
+        kept = tuple(index for index in range(width) if index not in old)
+        return cls(
+            kept=kept,
+            header=tuple(header[index] if index < len(header) else "" for index in kept),
+            text_positions=frozenset(kept.index(column) for column in number_columns if column in kept),
+            lang=lang,
+            simulated=simulated,
+        )
+
+    @property
+    def our_labels(self) -> tuple[str, ...]:
+        return our_header(self.lang)
+
+    def cells(self, record: Record) -> Sequence[CellValue]:
+        """Give the user's cells that stay, padded to the width of the header."""
+        cells = record.cells
+        if len(cells) == len(self.kept) and self.kept[-1] == len(cells) - 1:
+            return cells
+        return [cells[index] if index < len(cells) else "" for index in self.kept]
+
+
+class Annotator:
+    """Turns outcomes into our cells and their styles, and puts rows that need somebody on To fix or To retry."""
+
+    def __init__(self, layout: Layout, looks: Looks, losses: Losses, *, widths: tuple[int, ...], folder: Path) -> None:
+        self._layout = layout
+        header = (*layout.header, *layout.our_labels)
+        self.to_fix, self.to_retry = (
+            RowList(header, (*widths, *OUR_WIDTHS), looks, losses, ours_from=len(layout.header), folder=folder) for _ in range(2)
+        )
+        text = looks[Look.TEXT]
+        self._styles = {status: [looks[look_of(status)], *[text] * (len(OUR_WIDTHS) - 1)] for status in RowStatus}
+
+    def annotate(self, record: Record, outcome: Outcome) -> tuple[list[str], list[int]]:
+        """Give the texts and the styles of our cells beside a row."""
+        texts = cells_of_outcome(outcome, lang=self._layout.lang, simulated=self._layout.simulated)
+        styles = self._styles[outcome.status]
+        if outcome.status in _FIXABLE:
+            self.to_fix.add(self._layout.cells(record), texts, styles)
+        elif outcome.status.is_open:
+            self.to_retry.add(self._layout.cells(record), texts, styles)
+        return texts, styles
+
+    @property
+    def lists(self) -> tuple[tuple[str, RowList], ...]:
+        """The two lists under their titles, in the order in which they stand in the workbook."""
+        return ((_TO_FIX[self._layout.lang], self.to_fix), (_TO_RETRY[self._layout.lang], self.to_retry))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.to_fix.__exit__()
+        self.to_retry.__exit__()

@@ -1,0 +1,163 @@
+"""Worksheets of ours: the frame around rows, sheets drawn from text (`Sheet`), and the two lists of rows to do again.
+
+The one thing to know: To fix and To retry fill while the result streams by, in an unnamed temporary file, so memory does
+not grow with the rows. Both carry the user's header and ours, so each can be edited and dropped in again as it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, Self
+
+from batchverify.model import CellValue, Sheet
+from batchverify.tables.cell_xml import Losses, cell_emitter, cell_xml, displayed_width
+from batchverify.tables.sheet_xml import column_letters
+from batchverify.tables.styles import MAIN_NAMESPACE, Look, Looks
+
+_BUFFER_BYTES = 1 << 20
+_TITLE_POINTS = 22
+_MAX_WIDTH = 40
+_MIN_WIDTH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around the rows of a sheet of ours: column widths in characters, and the header's row (0 for none)."""
+
+    widths: tuple[int, ...]
+    header_row: int = 0
+
+    def head(self) -> str:
+        """Give everything up to and including `<sheetData>`."""
+        columns = "".join(
+            f'<col min="{index}" max="{index}" width="{width}" customWidth="1"/>'
+            for index, width in enumerate(self.widths, start=1)
+        )
+        pane = ""
+        if self.header_row:
+            below = f"A{self.header_row + 1}"
+            pane = (
+                f'<pane ySplit="{self.header_row}" topLeftCell="{below}" activePane="bottomLeft" state="frozen"/>'
+                f'<selection pane="bottomLeft" activeCell="{below}" sqref="{below}"/>'
+            )
+        return (
+            f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="{MAIN_NAMESPACE}">'
+            '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
+            f'<sheetViews><sheetView workbookViewId="0"{"" if pane else " showGridLines=" + chr(34) + "0" + chr(34)}>{pane}</sheetView></sheetViews>'
+            f'<sheetFormatPr defaultRowHeight="15"/><cols>{columns}</cols><sheetData>'
+        )
+
+    def tail(self, last_row: int) -> str:
+        """Give `</sheetData>` and the rest: a filter over the rows, one page wide, no green corners on numbers kept as text."""
+        area = self.area(last_row)
+        filtered = f'<autoFilter ref="{area}"/>' if self.header_row else ""
+        return (
+            f'</sheetData>{filtered}<pageMargins left="0.4" right="0.4" top="0.5" bottom="0.5" header="0.3" footer="0.3"/>'
+            '<pageSetup paperSize="9" orientation="landscape" fitToWidth="1" fitToHeight="0"/>'
+            f'<ignoredErrors><ignoredError sqref="A1:{column_letters(len(self.widths) - 1)}{max(last_row, 1)}" numberStoredAsText="1"/></ignoredErrors>'
+            "</worksheet>"
+        )
+
+    def area(self, last_row: int) -> str:
+        """Give the range of the header and its rows.
+
+        >>> Frame(widths=(9, 9), header_row=2).area(7)
+        'A2:B7'
+        """
+        return f"A{self.header_row}:{column_letters(len(self.widths) - 1)}{max(last_row, self.header_row)}"
+
+
+def row_xml(number: int, cells: str, *, height_points: int = 0) -> str:
+    """Give a `<row>` element around its cells.
+
+    >>> row_xml(3, '<c r="A3"/>')
+    '<row r="3"><c r="A3"/></row>'
+    """
+    height = f' ht="{height_points}" customHeight="1"' if height_points else ""
+    return f'<row r="{number}"{height}>{cells}</row>'
+
+
+def drawn(sheet: Sheet, looks: Looks, losses: Losses) -> Iterator[bytes]:
+    """Give the worksheet part of a sheet. Its first row is the title, `heading_rows` are indexes into its rows."""
+    yield Frame(widths=sheet.widths).head().encode()
+    for index, row in enumerate(sheet.rows):
+        number = index + 1
+        look = _look_of_row(index, sheet)
+        cells = "".join(
+            cell_xml(f"{column_letters(column)}{number}", value, looks[Look.NUMBER if isinstance(value, int) else look], losses)
+            for column, value in enumerate(row)
+            if value != "" or look is Look.HEADING
+        )
+        yield row_xml(number, cells, height_points=0 if index else _TITLE_POINTS).encode()
+    yield Frame(widths=sheet.widths).tail(len(sheet.rows)).encode()
+
+
+def _look_of_row(index: int, sheet: Sheet) -> Look:
+    if index == 0:
+        return Look.TITLE
+    return Look.HEADING if index in sheet.heading_rows else Look.WRAPPED
+
+
+class RowList:
+    """A sheet of rows to do again: To fix or To retry. Rows are kept in an unnamed file in `folder` until it is drawn."""
+
+    def __init__(
+        self, header: Sequence[str], widths: tuple[int, ...], looks: Looks, losses: Losses, *, ours_from: int, folder: Path
+    ) -> None:
+        self._frame = Frame(widths=widths, header_row=1)
+        self._emit = cell_emitter(range(len(header)), losses)
+        self._looks = looks
+        self._rows = 1
+        self._ours_from = ours_from
+        self._header = tuple(header)
+        self._text_styles = [looks[Look.TEXT]] * ours_from
+        self._always = [True] * ours_from + [False] * (len(header) - ours_from)
+        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_BUFFER_BYTES, dir=str(folder))  # noqa: SIM115  (closed by __exit__)
+        styles = [looks[Look.HEADER]] * ours_from + [looks[Look.OUR_HEADER]] * (len(header) - ours_from)
+        self._spool.write((self._frame.head() + row_xml(1, self._emit(1, self._header, styles, self._always))).encode())
+
+    def add(self, cells: Sequence[CellValue], our_texts: Sequence[str], our_styles: Sequence[int]) -> None:
+        """Append a row: the user's cells, then ours. Every cell of the user's is made a text cell, blank ones too."""
+        self._rows += 1
+        values = [*cells, *our_texts]
+        self._spool.write(
+            row_xml(self._rows, self._emit(self._rows, values, [*self._text_styles, *our_styles], self._always)).encode()
+        )
+
+    def area(self) -> str:
+        """Give the filtered range."""
+        return self._frame.area(self._rows)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._spool.tell()
+
+    def write_to(self, part: BinaryIO | IO[bytes]) -> None:
+        """Write the worksheet part. No row can be added after it."""
+        self._spool.write(self._frame.tail(self._rows).encode())
+        self._spool.seek(0)
+        shutil.copyfileobj(self._spool, part, _BUFFER_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+
+def fitting_widths(header: Sequence[str], rows: Iterable[Sequence[CellValue]]) -> tuple[int, ...]:
+    """Give column widths that fit the header and a sample of rows, within bounds.
+
+    >>> fitting_widths(["姓名", "备注"], [["王小明", "x" * 90]])
+    (8, 40)
+    """
+    widths = [displayed_width(text) + 4 for text in header]  # room for the filter's arrow
+    for row in rows:
+        for column, value in enumerate(row[: len(widths)]):
+            if isinstance(value, str):
+                widths[column] = max(widths[column], displayed_width(value) + 2)
+    return tuple(min(max(width, _MIN_WIDTH), _MAX_WIDTH) for width in widths)

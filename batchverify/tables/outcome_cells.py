@@ -1,0 +1,107 @@
+"""An outcome as the 23 cells that stand beside a row, in the order of `words.RESULT_COLUMNS`.
+
+The one thing to know: everything is text, in the clerk's language, and depends on nothing but the outcome. So a result can
+be drawn again at any time and is the same.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from batchverify.model import Outcome
+from batchverify.words import (
+    RESULT_COLUMNS,
+    SAYINGS,
+    Lang,
+    action,
+    label_of_field,
+    label_of_note,
+    label_of_source,
+    label_of_status,
+    label_of_warning,
+    message,
+)
+
+_BEIJING = timezone(timedelta(hours=8))
+_SIMULATED = "-simulated"
+#: Column widths in characters, in the order of the columns.
+_WIDTHS = {
+    "bv_status": 14,
+    "bv_code": 16,
+    "bv_message": 44,
+    "bv_action": 44,
+    "bv_source": 17,
+    "bv_billed": 11,
+    "bv_bank": 20,
+    "bv_card_name": 18,
+    "bv_card_type": 14,
+    "bv_sex": 9,
+    "bv_area": 28,
+    "bv_province": 14,
+    "bv_city": 14,
+    "bv_prefecture": 15,
+    "bv_birthday": 13,
+    "bv_addr_code": 14,
+    "bv_last_code": 14,
+    "bv_sent_as": 26,
+    "bv_duplicate_of": 17,
+    "bv_asked_at": 27,
+    "bv_retry_at": 27,
+    "bv_request_id": 40,
+    "bv_row": 14,
+}
+OUR_WIDTHS = tuple(_WIDTHS[key] for key, _ in RESULT_COLUMNS)
+#: Codes whose message fits any field, so the field is named before it.
+_ABOUT_ANY_FIELD = frozenset({"missing_field", "precision_lost", "scientific_text", "formula_without_value", "odd_cell"})
+_DETAILS = ("bank", "cardName", "cardType", "sex", "area", "province", "city", "prefecture", "birthday", "addrCode", "lastCode")
+
+
+def our_header(lang: Lang) -> tuple[str, ...]:
+    """Give the words over our columns: the keys in English, the labels in Chinese.
+
+    >>> our_header(Lang.EN)[0], our_header(Lang.ZH)[0]
+    ('bv_status', '核验结果')
+    """
+    return tuple(key if lang is Lang.EN else label for key, label in RESULT_COLUMNS)
+
+
+def cells_of_outcome(outcome: Outcome, *, lang: Lang, simulated: bool) -> list[str]:
+    """Give the cells beside a row, all text, "" where there is nothing to say.
+
+    >>> from batchverify.model import RowSource, RowStatus
+    >>> cells_of_outcome(Outcome(status=RowStatus.BLOCKED, code="precision_lost", source=RowSource.LOCAL), lang=Lang.ZH, simulated=True)[0]
+    '本地拦截'
+    """
+    details = outcome.details
+    return [
+        label_of_status(outcome.status, lang),
+        outcome.code,
+        _message(outcome, lang),
+        action(outcome.code, lang),
+        label_of_source(outcome.source, lang) + (_SIMULATED if simulated else ""),
+        outcome.billed.value,
+        *[details.get(name, "") for name in _DETAILS],
+        ("; " if lang is Lang.EN else "；").join([label_of_note(note, lang) for note in outcome.notes]),
+        "" if outcome.duplicate_of is None else str(outcome.duplicate_of),
+        _beijing_time(outcome.asked_at),
+        _beijing_time(outcome.retry_at),
+        outcome.request_id,
+        outcome.row_tag,
+    ]
+
+
+def _message(outcome: Outcome, lang: Lang) -> str:
+    """Say what happened: our words for the code, the vendor's own where the code is new to us, and what looked odd."""
+    text = message(outcome.code, lang)
+    if outcome.at is not None and outcome.code in _ABOUT_ANY_FIELD:
+        text = f"{label_of_field(outcome.at, lang)}{': ' if lang is Lang.EN else '：'}{text}"
+    if outcome.message and outcome.code not in SAYINGS:
+        text = f"{text} {outcome.message}"
+    if outcome.warnings:
+        warnings = [label_of_warning(warning, lang) for warning in outcome.warnings]
+        text += f" ({'; '.join(warnings)})" if lang is Lang.EN else f"（{'；'.join(warnings)}）"
+    return text
+
+
+def _beijing_time(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(_BEIJING).isoformat(timespec="seconds")
