@@ -13,6 +13,7 @@ from typing import Any, Never
 
 from batchverify.errors import EchoMismatch, InDoubt
 from batchverify.model import Answer, Query
+from batchverify.rules.verdicts import KNOWN_STATUSES
 
 #: The fields kept beside a row, in the order of the wire (VENDOR §2).
 DETAIL_FIELDS = (
@@ -29,10 +30,6 @@ DETAIL_FIELDS = (
     "lastCode",
 )
 
-#: Every status of VENDOR §2 that is an answer, whatever the product: a status of another product's table is still known.
-KNOWN_STATUSES = frozenset(
-    [f"{number:02}" for number in range(1, 17)] + ["202", "203", "204", "205", "206", "207", "208", "209", "211", "3008", "3999"],
-)
 SERVICE_ERROR = "9999"
 
 _SHORT_STATUS = re.compile(r"[0-9A-Za-z]{1,8}", re.ASCII)
@@ -71,7 +68,8 @@ def parse_answer(body: bytes, *, query: Query, request_id: str = "") -> Answer:
         )
     if status == SERVICE_ERROR:
         raise InDoubt(_text("The vendor's service failed (status 9999)"), code="service_error", request_id=request_id)
-    if status not in KNOWN_STATUSES:
+    # The table of the product: a status that only another product has is no verdict here.
+    if status not in KNOWN_STATUSES[query.product]:
         shown = status if _SHORT_STATUS.fullmatch(status) else "(not shown)"
         raise InDoubt(_text(f"The vendor's status {shown} is not known"), code="unknown_status", request_id=request_id)
     return Answer(status=status, message=texts.pop("msg"), details={name: text for name, text in texts.items() if text})

@@ -44,8 +44,8 @@ _LEFT = {
     "wrong_encoding": "The answer was compressed, which was not asked for",
     "not_http": "The answer was no HTTP",
 }
-#: The words of the wire that are shown under another `bv_code`.
-_SHOWN_CODES = {"connect_timeout": "connect"}
+# Words of the wire that differ for an engineer and not for a clerk are shown under one `bv_code`.
+_SHOWN_CODES = {"connect_timeout": "connect", "busy": "late", "closed": "late", "not_http": "not_json"}
 
 
 class WireTransport(httpx.AsyncBaseTransport):
@@ -141,7 +141,7 @@ class Client:
         except Left as error:
             raise InDoubt(
                 f"The ask to {self._host!r} was sent. {_LEFT[error.code]}. It may have been billed; compare the vendor's usage.",
-                code=error.code,
+                code=_SHOWN_CODES.get(error.code, error.code),
             ) from None
         if response.status_code != _OK:
             raise gateway.refusal(response.status_code, response.headers)

@@ -112,6 +112,15 @@ def parse_endpoint(text: str, *, named_hosts: Collection[str] = ()) -> Endpoint:
     return endpoint
 
 
+def fields_of(product: Product) -> tuple[Field, ...]:
+    """Return the fields that a product takes, all of them required, in the vendor's order.
+
+    >>> [field.value for field in fields_of(Product.ID2)]
+    ['idCard', 'name']
+    """
+    return ROUTES[product][1]
+
+
 def request_target(query: Query) -> str:
     """Path and query string of an ask: the vendor's parameter order, case-sensitive names, values as percent-encoded UTF-8.
 

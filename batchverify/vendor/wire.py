@@ -283,8 +283,7 @@ class _Connection(asyncio.Protocol):
         self._spoiled = True
         self._open.discard(self)
         self._end(Left("truncated" if self._received else "reset"))
-        if not self.gone.done():
-            self.gone.set_result(None)
+        self.gone.set_result(None)
 
     # What the parser reports
 

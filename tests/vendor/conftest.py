@@ -43,6 +43,7 @@ class Peer:
                 return None
             head += more
         self._server.requests.append(head)
+        self._server.requests_seen.release()
         return head
 
     def send(self, data: bytes) -> None:
@@ -67,6 +68,7 @@ class RawServer:
     def __init__(self, script: Callable[[Peer], None], context: ssl.SSLContext | None) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
+        self.requests_seen = threading.Semaphore(0)
         self.ends_seen = threading.Semaphore(0)
         self._script = script
         self._context = context

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from batchverify.errors import BadRequest, NotSent, SettingsError
 from batchverify.model import Product, Query
-from batchverify.vendor.products import KNOWN_HOSTS, parse_endpoint, request_target
+from batchverify.vendor.products import KNOWN_HOSTS, fields_of, parse_endpoint, request_target
 
 HOST = "bcard3and4.market.alicloudapi.com"
 LONG_LABEL = "a" * 64
@@ -152,6 +152,7 @@ def test_a_target_carries_exactly_the_fields_in_the_vendors_order(product, path,
 
     target = request_target(asked)
 
+    assert [field.value for field in fields_of(product)] == names
     assert target.isascii()
     assert not set(target) & set(" \r\n#")
     found_path, _, found = target.partition("?")
