@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
-from batchverify.model import CellValue, NumberCell, OddCell
+from batchverify.model import NumberCell, OddCell
 
 MISSING_FIELD = "missing_field"
 PRECISION_LOST = "precision_lost"
@@ -32,21 +32,23 @@ _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?\s*[eE]\s*[+-]?\s*[0-9]+")
 _FLOAT = re.compile(r"[0-9]+\.0+")
 
 
-def number_text(cell: CellValue) -> CellText:
-    """Read a cell that should hold an ID, card or mobile number.
+def typed_text(cell: NumberCell | OddCell, *, is_number: bool) -> CellText:
+    """Read a cell that is no text; `is_number` where its field should hold a number, so that its digits are judged.
 
-    >>> number_text(NumberCell(literal="13800138000"))
+    In the field of a name a number stays as it is spelled, for the check of names to find.
+
+    >>> typed_text(NumberCell(literal="13800138000"), is_number=True)
     ('13800138000', '')
-    >>> number_text(NumberCell(literal="6217000000000120"))
+    >>> typed_text(NumberCell(literal="6217000000000120"), is_number=True)
     ('6217000000000120', 'precision_suspect')
+    >>> typed_text(OddCell(kind="formula"), is_number=False)
+    ('', 'formula_without_value')
     """
     match cell:
-        case str():
-            return cell, ""
-        case NumberCell():
-            return whole_number(cell.literal)
-        case OddCell():
-            return _odd(cell)
+        case NumberCell(literal=literal):
+            return whole_number(literal) if is_number else (literal, "")
+        case OddCell(kind=kind, text=text):
+            return text, FORMULA_WITHOUT_VALUE if kind == "formula" else ODD_CELL
 
 
 def respell(text: str) -> CellText | None:
@@ -63,23 +65,6 @@ def respell(text: str) -> CellText | None:
     if _SCIENTIFIC.fullmatch(text):
         return text, SCIENTIFIC_TEXT
     return whole_number(text) if _FLOAT.fullmatch(text) else None
-
-
-def name_text(cell: CellValue) -> CellText:
-    """Read a cell that should hold a name; a number stays as spelled, for the check of names to find.
-
-    >>> name_text("张三")
-    ('张三', '')
-    >>> name_text(OddCell(kind="formula"))
-    ('', 'formula_without_value')
-    """
-    match cell:
-        case str():
-            return cell, ""
-        case NumberCell():
-            return cell.literal, ""
-        case OddCell():
-            return _odd(cell)
 
 
 def whole_number(literal: str) -> CellText:
@@ -114,7 +99,3 @@ def whole_number(literal: str) -> CellText:
     if len(digits) == EXACT_DIGITS + 1 and digits.endswith("0"):
         return digits, PRECISION_SUSPECT
     return digits, PRECISION_LOST
-
-
-def _odd(cell: OddCell) -> CellText:
-    return cell.text, FORMULA_WITHOUT_VALUE if cell.kind == "formula" else ODD_CELL

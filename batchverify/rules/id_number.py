@@ -46,15 +46,15 @@ def check_character(first_17: str) -> str:
     return _CHECK_CHARACTERS[sum(map(mul, _WEIGHTS, first_17.encode("ascii"))) % 11]
 
 
-def check_id_number(text: str, *, today: date) -> tuple[str, ...]:
+def check_id_number(text: str, today: date) -> tuple[str, ...]:
     """Name what is wrong or odd about a normalised ID number, the gravest first; `today` is the date in Beijing.
 
     Resident identity cards, residence permits for Hong Kong, Macau and Taiwan residents (81, 82, 83) and the foreigners'
     permanent residence card of 2023 (9) share one form: date of birth at place 7, MOD 11-2 at the end.
 
-    >>> check_id_number("110101199003070011", today=date(2026, 11, 24))
+    >>> check_id_number("110101199003070011", date(2026, 11, 24))
     ()
-    >>> check_id_number("110101199013070019", today=date(2026, 11, 24))
+    >>> check_id_number("110101199013070019", date(2026, 11, 24))
     ('id_birthdate',)
     """
     body = text[:-1] if text[17:] == "X" else text

@@ -42,11 +42,12 @@ _SENDABLE_CHARACTERS = 256
 # UTF-8, and so a URL, cannot write half a pair.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-_NORMALISE: Mapping[Field, Callable[[str], normalise.Normal]] = {
-    Field.NAME: normalise.normalise_name,
-    Field.ID_CARD: normalise.normalise_id_number,
-    Field.ACCOUNT_NO: normalise.normalise_card,
-    Field.MOBILE: normalise.normalise_mobile,
+#: How each field is written as it is sent, and checked on a given day.
+_STEPS: Mapping[Field, tuple[Callable[[str], normalise.Normal], Callable[[str, date], tuple[str, ...]]]] = {
+    Field.NAME: (normalise.normalise_name, lambda text, _: person_name.check_name(text)),
+    Field.ID_CARD: (normalise.normalise_id_number, id_number.check_id_number),
+    Field.ACCOUNT_NO: (normalise.normalise_card, lambda text, _: card.check_card(text)),
+    Field.MOBILE: (normalise.normalise_mobile, lambda text, _: mobile.check_mobile(text)),
 }
 
 
@@ -173,34 +174,30 @@ def _has(cell: CellValue) -> bool:
 
 def _look(field: Field, cell: CellValue, policy: CheckPolicy, today: date) -> _Looked:
     """One field from cell to findings: those of the cell come first, and a fatal one is the only one."""
-    text, wrong = cells.name_text(cell) if field is Field.NAME else cells.number_text(cell)
+    is_number = field is not Field.NAME
+    text, wrong = (cell, "") if isinstance(cell, str) else cells.typed_text(cell, is_number=is_number)
     if wrong and WEIGHTS[wrong] is Weight.FATAL:
         return text, (), (wrong,)
-    text, notes = _NORMALISE[field](text)
+    normal, check = _STEPS[field]
+    text, notes = normal(text)
     if not text:
         return text, notes, (cells.MISSING_FIELD,)
-    if field is not Field.NAME and not text.isdecimal() and (respelled := cells.respell(text)):
+    if is_number and not text.isdecimal() and (respelled := cells.respell(text)):
         text, wrong = respelled
         if wrong == cells.SCIENTIFIC_TEXT:
             return text, notes, (wrong,)
         notes += (DECIMAL_POINT,)
-    match field:
-        case Field.NAME:
-            findings = person_name.check_name(text)
-        case Field.ID_CARD:
-            text, notes, findings = _look_at_id(text, notes, policy, today)
-        case Field.ACCOUNT_NO:
-            findings = card.check_card(text)
-        case Field.MOBILE:
-            findings = mobile.check_mobile(text)
+    findings = check(text, today)
+    if findings and field is Field.ID_CARD:
+        text, notes, findings = _allow(text, notes, findings, policy, today)
     return text, notes, (wrong, *findings) if wrong else findings
 
 
-def _look_at_id(text: str, notes: tuple[str, ...], policy: CheckPolicy, today: date) -> _Looked:
+def _allow(text: str, notes: tuple[str, ...], findings: tuple[str, ...], policy: CheckPolicy, today: date) -> _Looked:
+    """Apply what the user has allowed for ID numbers: to convert 15 digits, and to ask about minors."""
     if policy.upgrade_15 and (longer := id_number.upgrade_15(text)):
-        text, notes = longer, (*notes, UPGRADED_15)
-    findings = id_number.check_id_number(text, today=today)
-    if policy.allow_minors and id_number.MINOR in findings:
+        text, notes, findings = longer, (*notes, UPGRADED_15), id_number.check_id_number(longer, today)
+    if policy.allow_minors:
         findings = tuple(finding for finding in findings if finding != id_number.MINOR)
     return text, notes, findings
 
