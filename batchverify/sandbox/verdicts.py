@@ -14,7 +14,7 @@ same question always gets the same answer.
 | | anything else | 01 |
 
 A product that does not know the status answers 02 instead. Before all this: the vendor's own sample (张三, 511126199511111111,
-621411111111149563) answers 01, and 02 with another name; an empty name answers 204, what is no ID number 205, no card number
+621411111111149563) answers 01, and its card 02 with anybody else; an empty name answers 204, what is no ID number 205, no card number
 206, no mobile 207 (209 on the detail path). An ID that got a 203 is locked for 12 hours, and asking again prolongs the lock.
 """
 
@@ -131,8 +131,8 @@ def verdict_on(product: Product, fields: Mapping[str, str]) -> str:
         return "206"
     if mobile is not None and not is_mobile(mobile):
         return "207" if "207" in product.messages else "209"
-    if (id_number, card) == (SAMPLE_ID, SAMPLE_CARD):
-        return MATCH if name == SAMPLE_NAME else MISMATCH
+    if card == SAMPLE_CARD:
+        return MATCH if (name, id_number) == (SAMPLE_NAME, SAMPLE_ID) else MISMATCH
     if mobile is not None and mobile.endswith("0000"):
         return MISMATCH
     status = _BY_CARD_DIGITS.get(card[-3:-1], MATCH)

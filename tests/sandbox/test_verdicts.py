@@ -82,8 +82,9 @@ def test_the_vendors_own_sample_matches(word):
 
 
 @pytest.mark.parametrize("word", WITH_CARD)
-def test_the_vendors_sample_with_another_name_does_not_match(word):
-    assert verdict(word, **SAMPLE | {"name": "李四"}) == "02"
+@pytest.mark.parametrize("other", [{"name": "李四"}, {"idCard": "110101199003070011"}])
+def test_the_vendors_sample_card_is_nobody_elses(word, other):
+    assert verdict(word, **SAMPLE | other) == "02"
 
 
 def test_the_vendors_sample_id_with_another_name_goes_by_its_sequence():
