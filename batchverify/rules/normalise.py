@@ -9,6 +9,7 @@ Source of the rules: SPREADSHEETS ("full-width digits" down to "middle dots").
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import regex
@@ -44,7 +45,8 @@ NOTES = (
 # 〇 is a numeral to Unicode, yet it stands in names.
 HAN = r"\p{Unified_Ideograph}〇"
 
-_CLEAN_NAME = regex.compile(rf"[{HAN}]+(?:·[{HAN}]+)*")
+# Only a shortcut, so the standard module and the two blocks of everyday characters do.
+_CLEAN_NAME = re.compile("[㐀-䶿一-鿿〇]+(?:·[㐀-䶿一-鿿〇]+)*")
 _HAN_WITH_SPACES = regex.compile(rf"[{HAN}·\s]+")
 # White space is no part of it: it separates, and a name may need it. Variation selectors only choose a glyph.
 _INVISIBLE_CHARACTERS = regex.compile(r"[[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}]--\s]", regex.V1)

@@ -6,6 +6,8 @@ something else on every machine. The standard tables of Python 3.11 lack Extensi
 
 from __future__ import annotations
 
+import re
+
 import regex
 
 from batchverify.rules.normalise import HAN
@@ -18,7 +20,7 @@ RARE_CHARACTER = "rare_character"
 NOT_HAN = "not_han"
 
 _LONGEST = 64
-_CLEAN = regex.compile(r"[㐀-䶿一-鿿〇]{1,20}(?:·[㐀-䶿一-鿿〇]{1,20})?")
+_CLEAN = re.compile("[㐀-䶿一-鿿〇]{1,20}(?:·[㐀-䶿一-鿿〇]{1,20})?")
 # Private use, halves of surrogate pairs, and what converters and fonts put where a character was lost.
 _UNREADABLE = regex.compile(r"[\p{Co}\p{Cs}\uFFFD?？□〓]")
 _LETTER = regex.compile(rf"[\p{{L}}{HAN}]")

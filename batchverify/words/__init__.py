@@ -20,6 +20,7 @@ from batchverify.words.labels import (
     label_of_warning,
     recognise_result_column,
     recognise_status,
+    result_columns,
 )
 from batchverify.words.sayings import Lang, Saying
 from batchverify.words.statuses import STATUSES
@@ -39,6 +40,7 @@ __all__ = [
     "message",
     "recognise_result_column",
     "recognise_status",
+    "result_columns",
 ]
 
 #: What is said about each code. 9999 is the vendor's status and our word for the same thing.

@@ -6,7 +6,7 @@ label alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchverify.model import Field, RowSource, RowStatus
 from batchverify.words.sayings import Lang
@@ -162,6 +162,30 @@ def recognise_result_column(header: str) -> str | None:
     return _KEY_OF_HEADER.get("".join(header.split()).lower())
 
 
+def result_columns(headers: Sequence[str]) -> dict[str, int]:
+    """Find our columns in a sheet that was a result of ours: key to place; {} in any other sheet.
+
+    The keys are ours wherever they stand. The labels are everyday words (a sheet of people may well have its own 性别 or
+    出生日期), so they count only from 核验结果 on, and only where 行标识 follows it: user's columns stay the user's.
+
+    >>> result_columns(["姓名", "性别", "核验结果", "性别", "行标识"])
+    {'bv_status': 2, 'bv_sex': 3, 'bv_row': 4}
+    >>> result_columns(["姓名", "性别", "核验结果"]), result_columns(["name", "bv_code"])
+    ({}, {'bv_code': 1})
+    """
+    keys = [recognise_result_column(header) for header in headers]
+    is_key = [_is_key(header) for header in headers]
+    labels = [(place, key) for place, key in enumerate(keys) if key and not is_key[place]]
+    first = next((place for place, key in labels if key == _FIRST), None)
+    last = next((place for place, key in labels if key == _LAST and first is not None and place > first), None)
+    ours: dict[str, int] = {}
+    for place, key in enumerate(keys):
+        in_block = first is not None and last is not None and first <= place <= last
+        if key and (is_key[place] or in_block):
+            ours.setdefault(key, place)
+    return ours
+
+
 def recognise_status(text: str) -> RowStatus | None:
     """Give the row status from its word in either language, or None.
 
@@ -171,8 +195,13 @@ def recognise_status(text: str) -> RowStatus | None:
     return _STATUS_OF_LABEL.get(text.strip().lower())
 
 
+_FIRST, _LAST = RESULT_COLUMNS[0][0], RESULT_COLUMNS[-1][0]
 _KEY_OF_HEADER = {word: key for key, label in RESULT_COLUMNS for word in (key, label)}
 _STATUS_OF_LABEL = {word: status for status, label in _STATUSES.items() for word in (status.value, label)}
+
+
+def _is_key(header: str) -> bool:
+    return "".join(header.split()).lower().startswith("bv_")
 
 
 def _about_field(word: str, table: Mapping[str, tuple[str, str]], lang: Lang) -> str:
