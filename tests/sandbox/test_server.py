@@ -162,7 +162,7 @@ def test_latency_is_waited_out(sandbox, wire):
 def test_in_flight_is_counted_per_id_and_per_card(sandbox, dial):
     sandbox.vendor.latency_seconds = 5
     for number in (0, 1, 1):
-        dial(sandbox.endpoint).ask("/bank3Check", OURS | {"idCard": f"1101011990030700{number}1X"})
+        dial(sandbox.endpoint).ask("/bank3Check", OURS | {"idCard": f"1101011990030700{number}X"})
 
     assert eventually(lambda: sandbox.bill.in_flight() == 3)
     assert (sandbox.bill.max_in_flight, sandbox.bill.max_in_flight_per_card) == (3, 3)
