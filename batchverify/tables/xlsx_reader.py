@@ -35,16 +35,19 @@ class SheetSource:
         self._strings: list[str] | None = None
         self._date_styles = workbook.date_styles()
 
-    def records(self) -> Iterator[Record]:
-        """Give every row element of the sheet, from row 1, in order. A row that the file leaves out is left out here."""
+    def records(self, *, width: int = 0) -> Iterator[Record]:
+        """Give every row element of the sheet, from row 1, in order, each with at least `width` cells.
+
+        A row that the file leaves out is left out here. Blanks at the end of a row, beyond `width`, are left off.
+        """
         reached = 0
         try:
-            for record in self._plain_records():
+            for record in self._plain_records(width):
                 reached = record.number
                 yield record
         except NotPlain:
             # The rows given so far were understood whole, so the other way in goes on behind them.
-            yield from (record for record in self._openpyxl_records() if record.number > reached)
+            yield from (record for record in self._openpyxl_records(width) if record.number > reached)
 
     def row_count(self) -> int | None:
         """Give the last row by the sheet's own account, or None where it gives none: WPS writes A1 there."""
@@ -55,7 +58,7 @@ class SheetSource:
             return None
         return int(found[1]) if found else None
 
-    def _plain_records(self) -> Iterator[Record]:
+    def _plain_records(self, width: int) -> Iterator[Record]:
         if self._strings is None:
             self._strings = self.workbook.shared_strings()
         shape = RowShape(self._strings, date_styles=self._date_styles, as_date=self._date)
@@ -67,14 +70,14 @@ class SheetSource:
                     if hit := shape.match(block, position):
                         number, attributes, cells, position = hit
                         scan.advance_to(number)
-                        yield Record(number=number, cells=_trimmed(cells), hidden=is_hidden(attributes))
+                        yield Record(number=number, cells=_fitted(cells, width), hidden=is_hidden(attributes))
                         continue
                     end = block.find(b"</row>", position) + len(b"</row>")
                     start, position = position, end if end > position else len(block)
                     for row in scan.rows_in(block[start:position]):
                         found = cells_of(row.xml)
                         shape.learn(found)
-                        yield Record(number=row.number, cells=_trimmed(self._values_of(found)), hidden=row.hidden)
+                        yield Record(number=row.number, cells=_fitted(self._values_of(found), width), hidden=row.hidden)
 
     def _values_of(self, cells: list[Cell]) -> list[CellValue]:
         values: list[CellValue] = [""] * (cells[-1][0] + 1 if cells else 0)
@@ -116,7 +119,7 @@ class SheetSource:
     def _date(self, serial: str) -> CellValue:
         return OddCell(kind="date", text=date_text(serial, uses_1904_dates=self.workbook.uses_1904_dates))
 
-    def _openpyxl_records(self) -> Iterator[Record]:
+    def _openpyxl_records(self, width: int) -> Iterator[Record]:
         # Imported here: most workbooks never need it, and it takes a fifth of a second.
         from openpyxl import load_workbook  # noqa: PLC0415
 
@@ -132,7 +135,7 @@ class SheetSource:
                     values, formulas = rows
                     if values:
                         cells = [_openpyxl_value(value, formula) for value, formula in zip(values, formulas, strict=True)]
-                        yield Record(number=number, cells=_trimmed(cells))
+                        yield Record(number=number, cells=_fitted(cells, width))
         except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile) as error:
             raise InputError(
                 f"{self.workbook.name} cannot be read ({type(error).__name__}). Open it in Excel and save it as .xlsx."
@@ -177,8 +180,10 @@ def _openpyxl_value(cell: Any, formula: Any) -> CellValue:
             return OddCell(kind="date", text=str(value))
 
 
-def _trimmed(cells: list[CellValue]) -> tuple[CellValue, ...]:
-    """Leave off blanks at the end: whether the file spells them depends on formats, not on content."""
-    while cells and cells[-1] == "":
+def _fitted(cells: list[CellValue], width: int) -> tuple[CellValue, ...]:
+    """Bring a row to its width. Whether the file spells blanks beyond it depends on formats, not on content: they go."""
+    while len(cells) > width and cells[-1] == "":
         cells.pop()
+    if len(cells) < width:
+        cells += [""] * (width - len(cells))
     return tuple(cells)

@@ -1,0 +1,291 @@
+"""A spreadsheet file as a table: what kind it is, where its header stands, and its rows, as often as they are needed.
+
+The one thing to know: the content decides what a file is, never its suffix; and nothing of a row is kept. Every pass reads
+the private snapshot again, so plan, asks and result see the same rows however long the job takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, Self
+
+from batchverify.errors import InputError
+from batchverify.model import Record
+from batchverify.tables.csv_reader import CsvFormat, CsvSource, csv_format
+from batchverify.tables.headers import SEARCHED_ROWS, HeaderRow, find_header
+from batchverify.tables.ours import our_columns
+from batchverify.tables.snapshot import MAX_SIZE_BYTES, Snapshot
+from batchverify.tables.workbook import Workbook
+from batchverify.tables.xlsx_reader import SheetSource
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FOREIGN = {
+    b"%PDF": "a PDF. Export the table from the program that made it, as .xlsx or .csv",
+    b"\x89PNG": "a picture. Type the table, or export it from where it came",
+    b"\xff\xd8\xff": "a picture. Type the table, or export it from where it came",
+    b"GIF8": "a picture. Type the table, or export it from where it came",
+    b"Rar!": "an archive. Unpack it and name the spreadsheet in it",
+    b"7z\xbc\xaf": "an archive. Unpack it and name the spreadsheet in it",
+    b"\x1f\x8b": "an archive. Unpack it and name the spreadsheet in it",
+}
+# Web systems export HTML or Excel 2003 XML and call it .xls.
+_MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"mime-version")
+_BLOCK_BYTES = 1 << 20
+
+
+class Source(Protocol):
+    """Rows from the first of the file or sheet, anew with every call; short ones are filled up to `width` cells."""
+
+    def records(self, *, width: int = 0) -> Iterator[Record]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetEntry:
+    """A sheet of a workbook, for choosing: `rows` is its last row by its own account, None where it gives none."""
+
+    name: str
+    hidden: bool
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What a whole pass shows: data rows, hidden ones among them, and the most cells in a row, header included."""
+
+    rows: int
+    hidden: int
+    width: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Table:
+    """An open spreadsheet. A context manager; `close` lets the private copy go.
+
+    `header_row` is the number of the header as the spreadsheet shows it; `header_score` is 0 where no word of it is known.
+    `csv` tells how a csv file is written, `workbook` and `sheet_part` where the rows of an xlsx file are; else None and "".
+    """
+
+    path: Path
+    kind: str
+    snapshot: Snapshot
+    source: Source = field(repr=False)
+    header_row: int
+    header: tuple[str, ...]
+    header_score: float
+    sheet: str = ""
+    sheet_part: str = ""
+    sheets: tuple[SheetEntry, ...] = ()
+    csv: CsvFormat | None = None
+    workbook: Workbook | None = field(default=None, repr=False)
+    skip_hidden: bool = False
+    _extent: Extent | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the input in hex."""
+        return self.snapshot.sha256
+
+    @property
+    def size_bytes(self) -> int:
+        return self.snapshot.size_bytes
+
+    @property
+    def encoding(self) -> str:
+        return self.csv.encoding if self.csv else ""
+
+    @property
+    def delimiter(self) -> str:
+        return self.csv.delimiter if self.csv else ""
+
+    @property
+    def line_ending(self) -> str:
+        return self.csv.line_ending if self.csv else ""
+
+    @property
+    def has_bom(self) -> bool:
+        return self.csv is not None and self.csv.has_bom
+
+    @property
+    def quote_all(self) -> bool:
+        return self.csv is not None and self.csv.quote_all
+
+    @property
+    def hidden_rows(self) -> int:
+        """Data rows that are hidden or filtered away; costs a pass when none was finished yet."""
+        return self.extent().hidden
+
+    def records(self) -> Iterator[Record]:
+        """Give every row below the header, blank ones too, each with at least as many cells as the header.
+
+        Raises `InputError` where the file turns out to be damaged; the rows before were as the file has them.
+        """
+        rows, hidden, width = 0, 0, len(self.header)
+        for record in self.source.records(width=len(self.header)):
+            if record.number > self.header_row:
+                rows += 1
+                hidden += record.hidden
+                width = max(width, len(record.cells))
+                yield record
+        self._extent = Extent(rows=rows, hidden=hidden, width=width)
+
+    def preamble(self) -> Iterator[Record]:
+        """Give the rows above the header and the header itself, as they stand."""
+        for record in self.source.records():
+            if record.number > self.header_row:
+                return
+            yield record
+
+    def extent(self) -> Extent:
+        """Give the counts of a whole pass: of the last one that was finished, or of one made now."""
+        if self._extent is None:
+            for _ in self.records():
+                pass
+        if self._extent is None:  # pragma: no cover - the pass above either sets it or raises
+            raise AssertionError
+        return self._extent
+
+    def close(self) -> None:
+        if self.workbook:
+            self.workbook.close()
+        self.snapshot.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_table(
+    path: Path,
+    *,
+    temporary: Path,
+    sheet: str | None = None,
+    header_row: int | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    skip_hidden: bool = False,
+    max_size_bytes: int = MAX_SIZE_BYTES,
+) -> Table:
+    """Open a csv, tsv or xlsx file. `temporary` is a private folder for the snapshot.
+
+    `header_row` counts as the spreadsheet shows rows; without it, the row whose words are known best. `skip_hidden` is kept
+    for the caller: hidden rows are marked and given all the same, because the result keeps them.
+    Raises `InputError` with the way out where the file is missing, of another kind, damaged or hostile: nothing was sent,
+    nothing was written. Raises `HomeError` where the copy cannot be made.
+    """
+    snapshot = Snapshot.take(path, temporary=temporary, max_size_bytes=max_size_bytes)
+    try:
+        with snapshot.open() as opened:
+            start = opened.read(1024)
+        if start.startswith(_ZIP):
+            table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row)
+        else:
+            _refuse_foreign(path.name, snapshot, start, sheet=sheet)
+            table = _open_csv(path, snapshot, header_row=header_row, encoding=encoding, delimiter=delimiter)
+    except BaseException:
+        snapshot.close()
+        raise
+    table.skip_hidden = skip_hidden
+    return table
+
+
+def _open_csv(path: Path, snapshot: Snapshot, *, header_row: int | None, encoding: str | None, delimiter: str | None) -> Table:
+    form = csv_format(snapshot, name=path.name, encoding=encoding, delimiter=delimiter)
+    source = CsvSource(snapshot, form, name=path.name)
+    header = _header_of(source, header_row, where=path.name)
+    source.takes_guards_off = bool(our_columns(header.header))
+    return Table(
+        path=path,
+        kind="tsv" if form.delimiter == "\t" else "csv",
+        snapshot=snapshot,
+        source=source,
+        header_row=header.number,
+        header=header.header,
+        header_score=header.score,
+        csv=form,
+    )
+
+
+def _open_workbook(path: Path, snapshot: Snapshot, *, sheet: str | None, header_row: int | None) -> Table:
+    workbook = Workbook(snapshot.open(), name=path.name)
+    sources = [SheetSource(snapshot, workbook, one) for one in workbook.sheets]
+    entries = tuple(SheetEntry(name=one.sheet.name, hidden=one.sheet.hidden, rows=one.row_count()) for one in sources)
+    if not sources:
+        raise InputError(f"{path.name} has no sheet with rows. Open it in Excel and look.")
+    if sheet is not None:
+        sources = [one for one in sources if one.sheet.name == sheet]
+        if not sources:
+            raise InputError(f"{path.name} has no sheet {sheet!r}. It has: {', '.join(entry.name for entry in entries)}.")
+    source, header = _best_sheet(sources, header_row, where=path.name)
+    return Table(
+        path=path,
+        kind="xlsx",
+        snapshot=snapshot,
+        source=source,
+        header_row=header.number,
+        header=header.header,
+        header_score=header.score,
+        sheet=source.sheet.name,
+        sheet_part=source.sheet.part,
+        sheets=entries,
+        workbook=workbook,
+    )
+
+
+def _best_sheet(sources: Sequence[SheetSource], header_row: int | None, *, where: str) -> tuple[SheetSource, HeaderRow]:
+    """Choose the sheet whose header is understood best; a hidden one only where no visible one is understood at all."""
+    if len(sources) == 1:
+        return sources[0], _header_of(sources[0], header_row, where=f"Sheet {sources[0].sheet.name!r} of {where}")
+    found = [(one, header) for one in sources if (header := _find_header(one, header_row))]
+    if not found:
+        raise InputError(f"{where} has no rows in any of its sheets.")
+    return max(found, key=lambda pair: (pair[1].score > 0, not pair[0].sheet.hidden, pair[1].score))
+
+
+def _header_of(source: Source, header_row: int | None, *, where: str) -> HeaderRow:
+    header = _find_header(source, header_row)
+    if header is None and header_row is not None:
+        raise InputError(f"{where} has no row {header_row} to be the header. Look at --header-row.")
+    if header is None:
+        raise InputError(f"{where} has no rows.")
+    return header
+
+
+def _find_header(source: Source, header_row: int | None) -> HeaderRow | None:
+    if header_row is None:
+        return find_header([row for row in islice(source.records(), SEARCHED_ROWS) if row.number <= SEARCHED_ROWS])
+    row = next((row for row in source.records() if row.number >= header_row), None)
+    return find_header([row]) if row and row.number == header_row else None
+
+
+def _refuse_foreign(name: str, snapshot: Snapshot, start: bytes, *, sheet: str | None) -> None:
+    """Refuse what is no table of ours by its first bytes, naming the way out."""
+    if start.startswith(_OLE2):
+        raise InputError(f"{name} is {_ole2_kind(snapshot)}")
+    for magic, what in _FOREIGN.items():
+        if start.startswith(magic):
+            raise InputError(f"{name} is {what}.")
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
+        raise InputError(f"{name} is a web page or XML, whatever its suffix says. Open it in Excel and save it as .xlsx.")
+    if sheet is not None:
+        raise InputError(f"{name} is a text file and has no sheets. Leave out --sheet.")
+
+
+def _ole2_kind(snapshot: Snapshot) -> str:
+    """Tell the two apart that share a container: an encrypted xlsx and an old workbook. Names in it are UTF-16."""
+    held = b""
+    with snapshot.open() as opened:
+        while block := opened.read(_BLOCK_BYTES):
+            held = held[-64:] + block
+            if "EncryptedPackage".encode("utf-16-le") in held:
+                return "protected with a password. Open it in Excel, remove the password and save it again."
+    return "an old workbook (.xls or .et). Open it in Excel or WPS and save it as .xlsx."
