@@ -19,9 +19,9 @@ from batchverify.rules.mobile import check_mobile
 from batchverify.rules.normalise import normalise_card, normalise_id_number, normalise_mobile, normalise_name
 from batchverify.rules.person_name import check_name
 from batchverify.tables.headers import normalise_header, scores_of
-from batchverify.tables.ours import our_columns
 from batchverify.tables.reader import Table
 from batchverify.tables.sheet_xml import COLUMN_INDEXES, MAX_COLUMNS, column_letters
+from batchverify.words import result_columns
 
 _SAMPLED_ROWS = 200
 _CONTENT_WEIGHT = 6.0
@@ -84,7 +84,7 @@ def choose_columns(
     Raises `InputError` where a wanted field has no column or several, a named column is not there, or the sheet holds what
     may not be stored or passed on. Nothing was sent.
     """
-    ours = our_columns(table.header)
+    ours = result_columns(table.header)
     header = tuple("" if index in ours.values() else word for index, word in enumerate(table.header))
     _refuse_secrets(table, header)
     named = {one: _named_column(table, one, spelled) for one, spelled in (mapping or {}).items()}

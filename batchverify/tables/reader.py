@@ -16,10 +16,10 @@ from batchverify.errors import InputError
 from batchverify.model import Record
 from batchverify.tables.csv_reader import CsvFormat, CsvSource, csv_format
 from batchverify.tables.headers import SEARCHED_ROWS, HeaderRow, find_header
-from batchverify.tables.ours import our_columns
 from batchverify.tables.snapshot import MAX_SIZE_BYTES, Snapshot
 from batchverify.tables.workbook import Workbook
 from batchverify.tables.xlsx_reader import SheetSource
+from batchverify.words import result_columns
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -202,7 +202,7 @@ def _open_csv(path: Path, snapshot: Snapshot, *, header_row: int | None, encodin
     form = csv_format(snapshot, name=path.name, encoding=encoding, delimiter=delimiter)
     source = CsvSource(snapshot, form, name=path.name)
     header = _header_of(source, header_row, where=path.name)
-    source.takes_guards_off = bool(our_columns(header.header))
+    source.takes_guards_off = bool(result_columns(header.header))
     return Table(
         path=path,
         kind="tsv" if form.delimiter == "\t" else "csv",
