@@ -50,7 +50,7 @@ class RawDisk(Disk):  # type: ignore[misc] # diskcache is untyped
             raise HomeError("The cache holds a key that is not ours. Delete the cache folder; it is a copy only.")
         return key
 
-    def store(self, value: object, read: object, key: object = None) -> tuple[int, int, None, bytes]:
+    def store(self, value: object, read: object, key: object = None) -> tuple[int, int, None, bytes]:  # noqa: ARG002 - diskcache names it
         if read or not isinstance(value, bytes):
             raise HomeError("The cache takes bytes only.")
         return 0, MODE_RAW, None, value

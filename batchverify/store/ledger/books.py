@@ -49,10 +49,6 @@ class Account:
     head: bytes
     has_holds: int
 
-    @property
-    def cap_reached(self) -> bool:
-        return self.cap_asks is not None and self.spent + self.reserved + 1 > self.cap_asks
-
 
 class Books:
     """What is counted within one write transaction. `now` is microseconds UTC, `monotonic` seconds."""
@@ -76,7 +72,7 @@ class Books:
         return account
 
     @property
-    def reserved_here(self) -> int:
+    def taken(self) -> int:
         """Count what this transaction took from the purse so far."""
         return self._spent + self._reserved
 
