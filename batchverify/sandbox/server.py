@@ -88,7 +88,8 @@ class _Connection(asyncio.Protocol):
         idle_seconds = 0.0 if self._asked else self._loop.time() - self._idle_since
         if idle_seconds >= limit:
             self._transport.close()
-        self._idle_timer = self._loop.call_later(max(limit - idle_seconds, 0.001), self._watch_idle)
+            return
+        self._idle_timer = self._loop.call_later(limit - idle_seconds, self._watch_idle)
 
     # What the parser tells.
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from batchverify.sandbox import Fault, Rule
+from batchverify.sandbox import Fault, Rule, deliveries
 
 OURS = {"accountNo": "6217000000000007", "idCard": "11010119900307001X", "name": "李四·A"}
 
@@ -224,3 +224,8 @@ def test_an_error_is_all_head_and_no_body(sandbox, struck, fault, status, header
 
 def test_a_throttle_may_say_when_to_come_again(struck):
     assert struck(Fault.THROTTLE_429, seconds=2).answer().headers["Retry-After"] == "2"
+
+
+def test_a_fault_that_nobody_wrote_a_delivery_for_is_a_bug():
+    with pytest.raises(AssertionError, match=r"No delivery is written for the fault <Fault.NEVER: 'never'>\."):
+        deliveries._wrong_head(Fault.NEVER, b"{}", date="", request_id="")

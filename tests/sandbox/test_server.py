@@ -233,6 +233,20 @@ def test_the_sandbox_is_for_this_machine_alone(host):
     assert str(error.value) == f"The sandbox does not listen on {host!r}: it is for this machine alone. Give 127.0.0.1 or ::1."
 
 
+@pytest.mark.parametrize(("host", "endpoint"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
+def test_the_endpoint_is_a_url_of_the_address(host, endpoint):
+    async def main() -> tuple[str, int]:
+        server = await start(Vendor(), host=host)
+        await server.close()
+        return server.endpoint, server.port
+
+    try:
+        found, port = asyncio.run(main())
+    except OSError:
+        pytest.skip(f"This machine has no {host}.")
+    assert found == f"{endpoint}{port}"
+
+
 @pytest.mark.parametrize("fault", [None, Fault.RESET_AFTER])
 def test_the_server_runs_on_the_loop_of_the_standard_library_too(fault):
     async def main() -> bytes:
