@@ -1,0 +1,122 @@
+"""Plans, summaries and inspections in words for a terminal. Text in, text out; prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from batchverify.model import RowStatus
+from batchverify.words import Lang, action, label_of_field, label_of_status, message
+
+if TYPE_CHECKING:
+    from batchverify.job import Inspection, Plan
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "file": ("File", "文件"),
+    "sheet": ("sheet", "工作表"),
+    "rows": ("Rows", "行数"),
+    "questions": ("different questions", "不同查询"),
+    "duplicates": ("duplicates", "重复行"),
+    "blocked": ("never sent", "本地拦截"),
+    "reused": ("reused", "历史复用"),
+    "held": ("in doubt, held", "结果未知，暂不重查"),
+    "locked": ("locked", "频次受限"),
+    "asks": ("To ask", "将调用"),
+    "at_most": ("at most", "最多"),
+    "saved": ("saved", "节省"),
+    "packages": ("Cheapest packages", "最省套餐"),
+    "left": ("Left in the wallet", "剩余额度"),
+    "problems": ("Look at these rows", "请检查这些行"),
+    "more": ("and {} more", "等，另有 {} 行"),
+    "row": ("row", "行"),
+    "result": ("Result", "结果文件"),
+    "bill": ("Bill", "账单"),
+    "sent": ("asks", "次调用"),
+    "billed": ("billed", "已计费"),
+    "in_doubt": ("in doubt", "可能已计费"),
+    "free": ("free", "免费"),
+    "not_billed": ("not billed", "未计费"),
+    "simulated": ("SIMULATED by the sandbox: these answers mean nothing.", "沙箱模拟结果，不具任何效力。"),
+    "next": ("Go on with", "继续执行"),
+    "low": ("Less than a fifth of the packages is left. Time to buy.", "套餐余量不足 20%，请及时续费。"),
+}
+
+
+def say(word: str, lang: Lang) -> str:
+    """One of the words above.
+
+    >>> say("rows", Lang.EN)
+    'Rows'
+    """
+    return _WORDS[word][lang is Lang.ZH]
+
+
+def plan_text(plan: Plan, lang: Lang) -> str:
+    """What a run would do, before it does it."""
+    sheet = f" ({say('sheet', lang)} {plan.sheet})" if plan.sheet else ""
+    columns = ", ".join(f"{label_of_field(name, lang)} ← {header!r}" for name, header in plan.columns.items())
+    counts = [(plan.duplicate, "duplicates"), (plan.blocked, "blocked"), (plan.reused, "reused"), (plan.in_doubt, "held"), (plan.locked, "locked")]
+    lines = [
+        f"{say('file', lang)}: {plan.name}{sheet}",
+        f"  {columns}",
+        f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
+        + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
+        f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,}) · "
+        f"{say('saved', lang)} ¥{plan.saved:.2f}",
+    ]
+    if plan.asks:
+        parts = " + ".join(f"{count} × {package.asks:,}" for package, count in plan.mix.packages)
+        lines.append(f"{say('packages', lang)}: {parts} = ¥{plan.mix.price:.2f}")
+    if plan.left is not None:
+        lines.append(f"{say('left', lang)}: {plan.left:,}")
+    if plan.problems:
+        lines.append(f"{say('problems', lang)}:")
+        lines += [f"  {_rows(problem.rows, problem.count, lang)}: {message_of(code, lang)}" for code, problem in plan.problems.items()]
+    return "\n".join(lines)
+
+
+def message_of(code: str, lang: Lang) -> str:
+    """What a code says and what to do about it, in one line."""
+    said = message(code, lang)
+    return f"{said} {action(code, lang)}".strip()
+
+
+def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
+    shown = ", ".join(str(row) for row in rows)
+    more = f" {say('more', lang).format(count - len(rows))}" if count > len(rows) else ""
+    return f"{say('row', lang)} {shown}{more}"
+
+
+def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
+    """What a run did and cost, from the summary's JSON."""
+    asks, cost, quota = summary["asks"], summary["cost"], summary["quota"]
+    statuses = " · ".join(f"{label_of_status(RowStatus(name), lang)} {count:,}" for name, count in summary["status"].items() if count)
+    price = f"¥{cost['min']}" if cost["min"] == cost["max"] else f"¥{cost['min']} – ¥{cost['max']}"
+    kinds = [(asks[word], word) for word in ("billed", "free", "not_billed", "in_doubt") if asks[word]]
+    lines = [
+        f"{say('rows', lang)}: {summary['rows']['total']:,} · {statuses}",
+        f"{say('bill', lang)}: {price} · {asks['sent']:,} {say('sent', lang)}"
+        + "".join(f" · {count:,} {say(word, lang)}" for count, word in kinds)
+        + f" · {say('saved', lang)} ¥{cost['saved']}",
+    ]
+    if quota["known"]:
+        lines.append(f"{say('left', lang)}: {quota['left_after']:,} / {quota['total']:,}" + (f" · {say('low', lang)}" if quota["low"] else ""))
+    lines += [f"{say('result', lang)}: {output['path']}" for output in summary["outputs"]]
+    if note:
+        lines.append(note)
+    if summary["simulated"]:
+        lines.append(say("simulated", lang))
+    if summary["next"] is not None:
+        lines.append(f"{say('next', lang)}: {summary['next']}")
+    return "\n".join(lines)
+
+
+def inspection_text(inspection: Inspection, lang: Lang) -> str:
+    """What is in a file: sheets, columns, masked examples."""
+    lines = [f"{say('file', lang)}: {inspection.name} ({inspection.kind}{', ' + inspection.encoding if inspection.encoding else ''})"]
+    lines += [f"  {say('sheet', lang)}: {name}{' ←' if name == inspection.sheet else ''}" for name in inspection.sheets]
+    for column in inspection.columns:
+        examples = ", ".join(column.examples)
+        lines.append(f"  {column.letter} {column.header!r} → {label_of_field(column.field, lang)} ({column.score:.0%}): {examples}")
+    lines.append(f"{say('rows', lang)}: {inspection.rows:,}")
+    return "\n".join(lines)

@@ -1,0 +1,35 @@
+"""Jobs: what happens between a spreadsheet and its result. The command line, the page and Python all come in here."""
+
+from batchverify.job.doctor import Finding, examine
+from batchverify.job.inspecting import Inspection, inspect_file
+from batchverify.job.options import Asking, Bounds, Delivery, Mandate, Options, Reading
+from batchverify.job.passes import Session, Watcher, all_jobs, plan_file, render_job, resume_job, run_file
+from batchverify.job.plan import Plan, Problem
+from batchverify.job.rendering import Rendered
+from batchverify.job.rerunning import rerun_file, rerun_job, statuses_to_rerun
+
+__all__ = [
+    "Asking",
+    "Bounds",
+    "Delivery",
+    "Finding",
+    "Inspection",
+    "Mandate",
+    "Options",
+    "Plan",
+    "Problem",
+    "Reading",
+    "Rendered",
+    "Session",
+    "Watcher",
+    "all_jobs",
+    "examine",
+    "inspect_file",
+    "plan_file",
+    "render_job",
+    "rerun_file",
+    "rerun_job",
+    "resume_job",
+    "run_file",
+    "statuses_to_rerun",
+]

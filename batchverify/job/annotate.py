@@ -1,0 +1,122 @@
+"""What stands beside every row, from the sheet and the ledger alone, and how often.
+
+The one thing to know: nothing here asks or decides anew. The same job gives the same outcomes whenever it is read,
+because only what the ledger knew at the end of its last run counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from batchverify.job.lines import Line, Lines
+from batchverify.job.realm import Realm
+from batchverify.model import Attempt, AttemptState, Blocked, Outcome, Query, Record, RowSource, RowStatus
+from batchverify.rules.outcomes import (
+    Scope,
+    as_duplicate,
+    deciding_attempt,
+    outcome_not_asked,
+    outcome_of_attempt,
+    outcome_of_blocked,
+)
+from batchverify.store.ledger import Hold
+from batchverify.store.plan_index import PlanIndex
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """How many rows of each status and kind one pass has seen."""
+
+    statuses: Counter[RowStatus] = field(default_factory=Counter)
+    unique: int = 0
+    duplicate: int = 0
+    blocked: int = 0
+    reused: int = 0
+    earliest_retry: datetime | None = None
+    failed_codes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one row."""
+        self.statuses[outcome.status] += 1
+        if outcome.status is RowStatus.BLOCKED:
+            self.blocked += 1
+        elif outcome.duplicate_of is not None:
+            self.duplicate += 1
+        else:
+            self.unique += 1
+            self.reused += outcome.source is RowSource.REUSED and not outcome.status.is_open
+        if outcome.retry_at is not None and (self.earliest_retry is None or outcome.retry_at < self.earliest_retry):
+            self.earliest_retry = outcome.retry_at
+        if outcome.status.is_open:
+            self.failed_codes[outcome.code] += 1
+
+    @property
+    def open(self) -> int:
+        """Rows without a final status."""
+        return sum(count for status, count in self.statuses.items() if status.is_open)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One job's outcomes. `reason` is the word for why its last run stopped early, "" if it did not."""
+
+    lines: Lines
+    index: PlanIndex
+    realm: Realm
+    scope: Scope
+    reason: str
+    lock: timedelta
+    counts: Counts = field(default_factory=Counts)
+
+    def __iter__(self) -> Iterator[tuple[Record, Outcome | None]]:
+        for batch in self.lines.batches():
+            yield from self._of(batch)
+
+    def _of(self, batch: list[Line]) -> Iterator[tuple[Record, Outcome | None]]:
+        keys = [line.key for line in batch if line.key is not None]
+        attempts = self.realm.ledger.attempts(keys)
+        holds = self.realm.ledger.holds(self.scope.job, keys)
+        first = self.index.first_rows(keys)
+        for line in batch:
+            outcome = self._outcome(line, attempts, holds, first)
+            if outcome is not None:
+                outcome = replace(outcome, row_tag=self._row_tag(line))
+                self.counts.add(outcome)
+            yield line.record, outcome
+
+    def _outcome(
+        self, line: Line, attempts: dict[bytes, list[Attempt]], holds: dict[bytes, Hold], first: dict[bytes, int]
+    ) -> Outcome | None:
+        if line.question is None:
+            return None
+        if isinstance(line.question, Blocked) or line.key is None:
+            return outcome_of_blocked(line.question) if isinstance(line.question, Blocked) else None
+        outcome = self._of_question(line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
+        row = first.get(line.key, line.record.number)
+        return outcome if row == line.record.number else as_duplicate(outcome, of_row=row, query=line.question)
+
+    def _of_question(self, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
+        attempt = deciding_attempt(attempts, self.scope)
+        # A hold is newer than any attempt that let go of the key: the gate has refused the question since.
+        if hold is not None and (attempt is None or not attempt.holds):
+            return outcome_not_asked(query, code=hold.code, retry_at=hold.until)
+        if attempt is None:
+            return outcome_not_asked(query, code=self.reason or "not_run")
+        answer = None
+        if attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:
+            answer = self.realm.vault.open_sealed(key, attempt.sealed)
+        return outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
+
+    def _row_tag(self, line: Line) -> str:
+        """Job, row and a short mark of the question, by which a result file is recognized when it comes back."""
+        mark = line.key.hex()[:8] if line.key is not None else "-"
+        return f"{self.scope.job}/{line.record.number}/{mark}"
+
+
+def index_of(lines: Lines, index: PlanIndex) -> None:
+    """Read the sheet once to learn which row is the first of each question."""
+    for batch in lines.batches():
+        index.add([(line.record.number, line.key) for line in batch if line.key is not None])

@@ -1,0 +1,167 @@
+"""One run: the marked questions of a plan go through the pool to the vendor.
+
+The one thing to know: the run holds a lock file for as long as its process lives, so that another process can tell at
+once whether what is open here may still be answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batchverify import sandbox
+from batchverify.errors import InputError
+from batchverify.job.lines import Lines
+from batchverify.job.options import Bounds
+from batchverify.job.plan import ASK
+from batchverify.job.realm import Realm
+from batchverify.model import Billed, Query, Secret
+from batchverify.pool import Crew, Item, Limits, Progress, StopSwitch
+from batchverify.rules.outcomes import Scope
+from batchverify.rules.prices import PriceTable
+from batchverify.settings import Settings, app_code
+from batchverify.store.ledger import Reuse, Run, RunKind, RunSpec
+from batchverify.store.plan_index import PlanIndex
+from batchverify.vendor.client import Client
+from batchverify.vendor.products import Endpoint, parse_endpoint
+
+_SANDBOX_CODE = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """Whom to ask, and with which AppCode."""
+
+    endpoint: Endpoint
+    app_code: Secret
+
+
+def named_host(endpoint: str) -> str:
+    """The host in a setting: naming it there is the permission to ask it."""
+    return endpoint.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
+
+
+@contextmanager
+def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator[Vendor]:
+    """The vendor of a realm: the real one, a loopback endpoint, or the built-in sandbox for as long as the block runs.
+
+    Raises:
+        SettingsError: No AppCode, or an endpoint that may not be asked. Nothing was sent.
+    """
+    if built_in:
+        with sandbox.running(sandbox.Settings(app_code=_SANDBOX_CODE)) as running:
+            yield Vendor(endpoint=parse_endpoint(running.endpoint), app_code=Secret(_SANDBOX_CODE))
+        return
+    endpoint = parse_endpoint(settings.endpoint, named_hosts=(named_host(settings.endpoint),))
+    if endpoint.is_loopback is not realm.simulated:
+        kind = "the sandbox's" if realm.simulated else "a real one"
+        raise InputError(f"The job is {kind}, and the endpoint {str(endpoint)!r} is not. Name the endpoint it was begun with.")
+    yield Vendor(endpoint=endpoint, app_code=app_code(settings, realm.home.path))
+
+
+def begin_run(realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings) -> tuple[Run, Callable[[], None]]:
+    """Write down a run and hold its lock; the second value lets go of it."""
+    lock = realm.home.hold_lock(secrets.token_hex(8))
+    try:
+        spec = RunSpec(
+            kind=kind,
+            reuse=Reuse(matched_after=scope.matched_after, other_after=scope.other_after),
+            lock=lock.name,
+            boot=realm.clock.boot,
+            cap_asks=bounds.cap_asks(settings.unit_price),
+            qps=bounds.qps,
+            asks_per_card=settings.asks_per_card_per_day,
+        )
+        return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
+    except BaseException:
+        lock.release()
+        raise
+
+
+def ask_marked(
+    lines: Lines,
+    index: PlanIndex,
+    realm: Realm,
+    run: Run,
+    vendor: Vendor,
+    *,
+    bounds: Bounds,
+    settings: Settings,
+    release: Mapping[bytes, int],
+    stop: StopSwitch,
+    report: Callable[[Progress], None],
+) -> str:
+    """Ask what the plan has marked; "" or the word for why the run stopped early.
+
+    Raises:
+        HomeError: The ledger failed. Nothing was sent after that.
+    """
+
+    async def ask() -> str:
+        async with Client(
+            vendor.endpoint, vendor.app_code, connections=bounds.concurrency, deadline_seconds=settings.deadline_seconds
+        ) as client:
+            crew = Crew(
+                ledger=realm.ledger,
+                run=run,
+                vault=realm.vault,
+                client=client,
+                clock=realm.clock,
+                limits=Limits(
+                    concurrency=bounds.concurrency,
+                    lock=timedelta(minutes=settings.lock_minutes),
+                    breaker_pause_seconds=settings.breaker_pause_seconds,
+                    back_off_seconds=settings.back_off_seconds,
+                ),
+                billed=_billing(settings),
+                is_dead=realm.home.is_dead,
+                jitter=lambda longest: random.uniform(0, longest),  # noqa: S311 - a pause, not a secret
+                remember=realm.remember,
+                report=report,
+                stop=stop,
+            )
+            return await crew.ask_all(_items(lines, index, realm, release))
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(ask())
+
+
+def _items(lines: Lines, index: PlanIndex, realm: Realm, release: Mapping[bytes, int]) -> Iterator[Item | None]:
+    vault = realm.vault
+    for batch in lines.batches():
+        keys = [line.key for line in batch if line.key is not None]
+        marks, first = index.marks(keys), index.first_rows(keys)
+        for line in batch:
+            if line.key is None or not isinstance(line.question, Query):
+                continue
+            if marks.get(line.key) != ASK or first[line.key] != line.record.number:
+                continue
+            yield Item(
+                query=line.question,
+                key=line.key,
+                id_tag=vault.id_tag(line.question.id_card),
+                card_tag=vault.card_tag(line.question.account_no) if line.question.account_no else None,
+                release=release.get(line.key),
+            )
+        yield None
+
+
+def _billing(settings: Settings) -> Callable[[str], Billed]:
+    return PriceTable(unit_price=settings.unit_price, exceptions=settings.billed).billed
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":  # pragma: no cover - uvloop has no Windows
+        return None
+    import uvloop  # noqa: PLC0415 - not on Windows
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+

@@ -1,0 +1,59 @@
+"""What is well and what is not: the home, the ledger, the chains, the AppCode. Looks only; mends and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchverify.errors import BatchVerifyError
+from batchverify.job.clock import SystemClock
+from batchverify.job.realm import open_realm
+from batchverify.settings import Settings, app_code
+from batchverify.store.home import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `detail` says what was seen, or what to do."""
+
+    what: str
+    is_well: bool
+    detail: str
+
+
+def examine(home: Path, settings: Settings) -> list[Finding]:
+    """Look at everything that a run will need."""
+    return [*_home(home), *_realm(home, simulated=False), *_realm(home, simulated=True), _app_code(home, settings)]
+
+
+def _home(folder: Path) -> Iterator[Finding]:
+    try:
+        Home.open(folder).check_writable()
+    except BatchVerifyError as error:
+        yield Finding(what="home", is_well=False, detail=str(error))
+    else:
+        yield Finding(what="home", is_well=True, detail=f"{folder} is private and can be written.")
+
+
+def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
+    what = "sandbox ledger" if simulated else "ledger"
+    try:
+        with open_realm(folder, simulated=simulated, clock=SystemClock()) as realm:
+            damages = realm.ledger.damages()
+            yield Finding(what=what, is_well=not damages, detail="; ".join(damages) or f"{len(realm.ledger.jobs())} jobs, no damage.")
+            runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
+            broken = [run.id for run in runs if not realm.ledger.verify_chain(run.id)]
+            detail = f"Runs whose record was changed: {', '.join(broken)}." if broken else f"{len(runs)} runs, every record follows from the one before."
+            yield Finding(what=f"{what} chains", is_well=not broken, detail=detail)
+    except BatchVerifyError as error:
+        yield Finding(what=what, is_well=False, detail=str(error))
+
+
+def _app_code(home: Path, settings: Settings) -> Finding:
+    try:
+        app_code(settings, home)
+    except BatchVerifyError as error:
+        # Not an illness: the sandbox works without one.
+        return Finding(what="AppCode", is_well=True, detail=str(error))
+    return Finding(what="AppCode", is_well=True, detail="There is one.")

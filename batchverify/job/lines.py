@@ -1,0 +1,66 @@
+"""The way of a row from its cells to its question: columns, rules, key. Every pass over the sheet goes this way.
+
+The one thing to know: a pass keeps nothing. Planning, asking and rendering each read the sheet again, so that memory
+does not grow with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import NamedTuple
+
+from batchverify.job.options import Asking
+from batchverify.model import Blocked, Query, Record
+from batchverify.rules.key import key_material
+from batchverify.rules.prepare import CheckPolicy, auto_product, prepare
+from batchverify.store.vault import Vault
+from batchverify.tables.columns import ColumnMap, is_asked, is_other_certificate, values_of
+from batchverify.tables.reader import Table
+
+#: Rows looked up at once: large enough that a look-up costs little for each, small enough to answer to a stop.
+BATCH = 500
+
+
+class Line(NamedTuple):
+    """A row and what it asks: a query with its key, a reason why it is never sent, or nothing (blank rows, sums)."""
+
+    record: Record
+    question: Query | Blocked | None
+    key: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """A table read as questions. `today` is the day the job began, so that a later pass decides the same."""
+
+    table: Table
+    columns: ColumnMap
+    asking: Asking
+    vault: Vault
+    today: date
+
+    def __iter__(self) -> Iterator[Line]:
+        policy = CheckPolicy(level=self.asking.checks, upgrade_15=self.asking.upgrade_15, allow_minors=self.asking.allow_minors)
+        for record in self.table.records():
+            if (record.hidden and self.table.skip_hidden) or not is_asked(record, self.columns):
+                yield Line(record, None, None)
+                continue
+            question = self._question(record, policy)
+            yield Line(record, question, None if isinstance(question, Blocked) else self.vault.key(key_material(question)))
+
+    def batches(self) -> Iterator[list[Line]]:
+        """The same lines, `BATCH` at a time."""
+        lines = iter(self)
+        while batch := list(islice(lines, BATCH)):
+            yield batch
+
+    def _question(self, record: Record, policy: CheckPolicy) -> Query | Blocked:
+        certificate = self.columns.certificate_type
+        if certificate is not None and is_other_certificate(record.cells[certificate]):
+            return Blocked(code="other_certificate")
+        values = values_of(record, self.columns)
+        product = self.asking.product or auto_product(values)
+        return prepare(values, product=product, policy=policy, today=self.today)

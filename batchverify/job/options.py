@@ -1,0 +1,121 @@
+"""What a person chose for one input. Kept with the job as JSON, so that `resume` and `render` read the same way again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from batchverify.model import CheckLevel, Field, Product
+from batchverify.words import Lang
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the spreadsheet is read. `mapping` names a column for a field by header, letter or number."""
+
+    mapping: Mapping[Field, str] = field(default_factory=dict)
+    sheet: str | None = None
+    header_row: int | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    skip_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What is asked, and what never is. `product` None takes for each row what its fields allow."""
+
+    product: Product | None = Product.BANK3
+    checks: CheckLevel = CheckLevel.BLOCK
+    upgrade_15: bool = False
+    allow_minors: bool = False
+    reuse_days_matched: float = 30
+    reuse_days_other: float = 1
+
+    @property
+    def product_word(self) -> str:
+        """The word of `--product`."""
+        return self.product or "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What comes out, and in whose words."""
+
+    output: Path | None = None
+    lang: Lang = Lang.EN
+    mask: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """Why these people are asked about, and by whom (PIPL 28: a purpose and a separate consent)."""
+
+    purpose: str = ""
+    authorization: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All choices that belong to the job. Bounds of a single run (caps, rate) are in `Bounds`."""
+
+    reading: Reading = Reading()
+    asking: Asking = Asking()
+    delivery: Delivery = Delivery()
+    mandate: Mandate = Mandate()
+    endpoint_host: str = ""
+
+    def as_json(self) -> str:
+        """The options as the ledger keeps them.
+
+        >>> Options.from_json(Options(reading=Reading(sheet="名单")).as_json()).reading.sheet
+        '名单'
+        """
+        return json.dumps(asdict(self), ensure_ascii=False, default=str, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """The options as they were when the job began."""
+        kept: dict[str, Any] = json.loads(text)
+        reading, asking, delivery = kept["reading"], kept["asking"], kept["delivery"]
+        return cls(
+            reading=replace(Reading(**reading), mapping={Field(name): column for name, column in reading["mapping"].items()}),
+            asking=replace(
+                Asking(**asking),
+                product=Product(asking["product"]) if asking["product"] else None,
+                checks=CheckLevel(asking["checks"]),
+            ),
+            delivery=replace(
+                Delivery(**delivery),
+                output=Path(delivery["output"]) if delivery["output"] else None,
+                lang=Lang(delivery["lang"]),
+            ),
+            mandate=Mandate(**kept["mandate"]),
+            endpoint_host=str(kept["endpoint_host"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one run may spend and how fast. `max_yuan` becomes asks by the unit price, rounded down."""
+
+    max_asks: int | None = None
+    max_yuan: Decimal | None = None
+    qps: float | None = None
+    concurrency: int = 50
+
+    def cap_asks(self, unit_price: Decimal) -> int | None:
+        """The number of asks that may be billed in this run; None is no cap.
+
+        >>> Bounds(max_asks=10, max_yuan=Decimal("1")).cap_asks(Decimal("0.19"))
+        5
+        """
+        caps = [] if self.max_asks is None else [self.max_asks]
+        if self.max_yuan is not None and unit_price > 0:
+            caps.append(int(self.max_yuan / unit_price))
+        return min(caps, default=None)

@@ -1,0 +1,278 @@
+"""The job from end to end: plan, run, resume, rerun, render. The only place where all edges meet.
+
+The one thing to know: each of them is the same pass. Read the sheet, mark what must be asked, have it approved, ask it,
+and draw the result from the ledger. They differ in what they mark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from batchverify.errors import InputError, SettingsError
+from batchverify.job.annotate import Annotation, index_of
+from batchverify.job.asking import Vendor, ask_marked, begin_run, named_host, open_vendor
+from batchverify.job.clock import SystemClock
+from batchverify.job.lines import Lines
+from batchverify.job.options import Bounds, Options
+from batchverify.job.plan import Plan, day_of, make_plan, scope_of
+from batchverify.job.realm import Realm, open_realm
+from batchverify.job.rendering import Rendered, lock_of, render
+from batchverify.model import RowStatus
+from batchverify.pool import Progress, StopSwitch
+from batchverify.settings import Settings, home_folder
+from batchverify.store.ledger import Job, JobSpec, Run, RunKind
+from batchverify.store.plan_index import PlanIndex
+from batchverify.tables.columns import ColumnMap, choose_columns
+from batchverify.tables.reader import Table, open_table
+from batchverify.vendor.products import fields_of, parse_endpoint
+
+#: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
+OPEN_WITHOUT_DOUBT = frozenset({RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED})
+
+
+class Watcher(Protocol):
+    """Who is told how a pass goes. `approve` raises an `InputError` to refuse a plan: then nothing is sent or written."""
+
+    def approve(self, plan: Plan, *, cap_asks: int | None) -> None: ...
+    def asking(self, *, total: int, cap_asks: int | None) -> None: ...
+    def progress(self, progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What all passes of one command share. `built_in` asks the sandbox that comes with this package."""
+
+    settings: Settings
+    watcher: Watcher
+    built_in: bool = False
+    clock: SystemClock = field(default_factory=SystemClock)
+    stop: StopSwitch = field(default_factory=StopSwitch)
+
+    @property
+    def home(self) -> Path:
+        return home_folder(self.settings.home)
+
+    @property
+    def simulated(self) -> bool:
+        """True where the asks go to this machine only."""
+        return self.built_in or parse_endpoint(self.settings.endpoint, named_hosts=(named_host(self.settings.endpoint),)).is_loopback
+
+
+def plan_file(path: Path, options: Options, session: Session) -> Plan:
+    """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
+    with open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm, _opened(path, options, realm) as (table, columns):
+        job = realm.ledger.unfinished_job(_spec(table, columns, options))
+        began = job.created_at if job is not None else session.clock.now()
+        lines = _lines(table, columns, options, realm, began)
+        with PlanIndex.open(realm.home.tmp) as index:
+            scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
+            return make_plan(lines, index, realm, scope, unit_price=session.settings.unit_price, what=OPEN_WITHOUT_DOUBT)
+
+
+def run_file(
+    path: Path, options: Options, bounds: Bounds, session: Session, *, what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT
+) -> Rendered:
+    """Verify a spreadsheet. Where a job on the same input is unfinished, go on with it.
+
+    Raises:
+        InputError, SettingsError: Nothing was sent, nothing was written.
+        HomeError: The home failed; no ask left after that.
+    """
+    with open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm, _opened(path, options, realm) as (table, columns):
+        job = realm.ledger.unfinished_job(_spec(table, columns, options))
+        kind = RunKind.FIRST if job is None else RunKind.RESUME
+        opened = _Opened(table=table, columns=columns, options=options, job=job)
+        return _pass(opened, realm, session, bounds, kind=kind, what=what)
+
+
+def resume_job(
+    job_id: str,
+    bounds: Bounds,
+    session: Session,
+    *,
+    kind: RunKind = RunKind.RESUME,
+    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
+    change: Callable[[Options], Options] = lambda options: options,
+) -> Rendered:
+    """Ask the rows of a job whose status is in `what`, and draw its result again.
+
+    With `RowStatus.IN_DOUBT` in it, questions that may have been billed are asked a second time: the caller must have
+    had that accepted.
+    """
+    with _job_opened(job_id, session, change) as (realm, opened):
+        return _pass(opened, realm, session, bounds, kind=kind, what=what)
+
+
+def render_job(job_id: str, session: Session, *, change: Callable[[Options], Options] = lambda options: options) -> Rendered:
+    """Draw a job's result and summary again. Asks nothing; the same bytes each time."""
+    with _job_opened(job_id, session, change) as (realm, opened):
+        job = opened.job
+        runs = realm.ledger.runs(job.id) if job is not None else []
+        if job is None or not runs:
+            raise InputError(f"The job {job_id!r} has not been run. Start it with `batchverify run`.")
+        lines = _lines(opened.table, opened.columns, opened.options, realm, job.created_at)
+        with PlanIndex.open(realm.home.tmp) as index:
+            index_of(lines, index)
+            return _drawn(opened, lines, index, realm, session, job=job, run=runs[-1], left_before=None)
+
+
+def all_jobs(session: Session) -> list[tuple[Job, list[Run]]]:
+    """All jobs of both realms of the home with their runs, newest first."""
+    found: list[tuple[Job, list[Run]]] = []
+    for simulated in (False, True):
+        with open_realm(session.home, simulated=simulated, clock=session.clock) as realm:
+            found += [(job, realm.ledger.runs(job.id)) for job in realm.ledger.jobs()]
+    return sorted(found, key=lambda pair: pair[0].created_at, reverse=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """An input that is open, and the job it belongs to, if one has begun."""
+
+    table: Table
+    columns: ColumnMap
+    options: Options
+    job: Job | None
+
+
+@contextmanager
+def _opened(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table, ColumnMap]]:
+    reading = options.reading
+    with open_table(
+        path,
+        temporary=realm.home.tmp,
+        sheet=reading.sheet,
+        header_row=reading.header_row,
+        encoding=reading.encoding,
+        delimiter=reading.delimiter,
+        skip_hidden=reading.skip_hidden,
+    ) as table:
+        product = options.asking.product
+        wanted = None if product is None else fields_of(product)
+        yield table, choose_columns(table, wanted=wanted, mapping=reading.mapping)
+
+
+@contextmanager
+def _job_opened(job_id: str, session: Session, change: Callable[[Options], Options]) -> Iterator[tuple[Realm, _Opened]]:
+    """A job by its id, with its input as it was. Raises InputError when the input is gone or was changed since."""
+    with open_realm(session.home, simulated=job_id.startswith("s-"), clock=session.clock) as realm:
+        job = realm.ledger.job(job_id)
+        options = change(Options.from_json(job.spec.options))
+        path = Path(job.spec.path)
+        if not path.is_file():
+            raise InputError(f"The input of the job {job.id}, {str(path)!r}, is gone. Put it back there; nothing was sent.")
+        with _opened(path, options, realm) as (table, columns):
+            if table.sha256 != job.spec.sha256:
+                raise InputError(
+                    f"{str(path)!r} was changed since the job {job.id} began. Verify it as it is now with `batchverify run`: "
+                    "what was answered is reused. Nothing was sent."
+                )
+            yield realm, _Opened(table=table, columns=columns, options=options, job=job)
+
+
+def _lines(table: Table, columns: ColumnMap, options: Options, realm: Realm, began: datetime) -> Lines:
+    return Lines(table=table, columns=columns, asking=options.asking, vault=realm.vault, today=day_of(began))
+
+
+def _pass(opened: _Opened, realm: Realm, session: Session, bounds: Bounds, *, kind: RunKind, what: frozenset[RowStatus]) -> Rendered:
+    settings, clock, job = session.settings, session.clock, opened.job
+    _refuse_without_mandate(opened.options, settings)
+    began = job.created_at if job is not None else clock.now()
+    lines = _lines(opened.table, opened.columns, opened.options, realm, began)
+    with ExitStack() as stack:
+        vendor = stack.enter_context(open_vendor(settings, realm, built_in=session.built_in or _asks_built_in(settings, realm)))
+        index = stack.enter_context(PlanIndex.open(realm.home.tmp))
+        scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
+        plan = make_plan(lines, index, realm, scope, unit_price=settings.unit_price, what=what)
+        session.watcher.approve(plan, cap_asks=bounds.cap_asks(settings.unit_price))
+        realm.home.check_writable()
+        if job is None:
+            options = replace(opened.options, endpoint_host=vendor.endpoint.host)
+            spec = replace(_spec(opened.table, opened.columns, options), options=options.as_json())
+            job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
+            opened = replace(opened, options=options, job=job)
+        left_before = realm.ledger.wallet(now=clock.now()).left
+        run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
+        return _drawn(opened, lines, index, realm, session, job=job, run=run, left_before=left_before)
+
+
+def _run(
+    lines: Lines, index: PlanIndex, realm: Realm, session: Session, job: Job, plan: Plan, vendor: Vendor, bounds: Bounds, *, kind: RunKind
+) -> Run:
+    settings, clock = session.settings, session.clock
+    scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
+    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings)
+    try:
+        session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(settings.unit_price))
+        reason = ask_marked(
+            lines,
+            index,
+            realm,
+            run,
+            vendor,
+            bounds=bounds,
+            settings=settings,
+            release=plan.release,
+            stop=session.stop,
+            report=session.watcher.progress,
+        )
+        realm.ledger.end_run(run, reason=reason, now=clock.now(), monotonic=clock.monotonic())
+    finally:
+        let_go()
+    return realm.ledger.runs(job.id)[-1]
+
+
+def _drawn(
+    opened: _Opened, lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run, left_before: int | None
+) -> Rendered:
+    as_of = run.ended_at or session.clock.now()
+    annotation = Annotation(
+        lines=lines,
+        index=index,
+        realm=realm,
+        scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=as_of),
+        reason=run.reason,
+        lock=lock_of(session.settings),
+    )
+    rendered = render(annotation, job, run, options=opened.options, settings=session.settings, left_before=left_before)
+    realm.ledger.finish_job(job.id, at=None if annotation.counts.open else as_of)
+    return rendered
+
+
+def _asks_built_in(settings: Settings, realm: Realm) -> bool:
+    """A job of the sandbox's realm goes on in the built-in sandbox unless a loopback endpoint is named."""
+    return realm.simulated and not parse_endpoint(settings.endpoint, named_hosts=(named_host(settings.endpoint),)).is_loopback
+
+
+def _spec(table: Table, columns: ColumnMap, options: Options) -> JobSpec:
+    identity = {
+        "columns": {str(name): column for name, column in columns.fields.items()},
+        "header_row": table.header_row,
+        "checks": options.asking.checks,
+        "upgrade_15": options.asking.upgrade_15,
+        "skip_hidden": options.reading.skip_hidden,
+    }
+    return JobSpec(
+        path=str(table.path.resolve()),
+        sha256=table.sha256,
+        size_bytes=table.size_bytes,
+        sheet=table.sheet or "",
+        encoding=table.encoding or "",
+        product=options.asking.product_word,
+        identity=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _refuse_without_mandate(options: Options, settings: Settings) -> None:
+    mandate = options.mandate
+    missing = [f"--{name}" for name in ("purpose", "authorization", "operator") if not getattr(mandate, name)]
+    if settings.strict and missing:
+        raise SettingsError(f"The setting 'strict' demands {', '.join(missing)}. Nothing was sent.")

@@ -1,0 +1,281 @@
+"""What a run would ask, what it would cost, and what is wrong with the sheet: all of it free.
+
+The one thing to know: only questions that a plan has marked are ever asked. What is answered, in doubt or damaged never
+reaches the pool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from batchverify.job.lines import Line, Lines
+from batchverify.job.options import Asking
+from batchverify.job.realm import Realm
+from batchverify.model import Attempt, AttemptState, Blocked, Field, Query, RowStatus
+from batchverify.rules.outcomes import REFUSALS, Scope, deciding_attempt, may_reuse
+from batchverify.rules.packages import Mix, cheapest_mix
+from batchverify.rules.verdicts import verdict
+from batchverify.store.plan_index import PlanIndex
+
+#: The mark of a question that a plan lets through to the gate.
+ASK = "ask"
+_SHOWN_ROWS = 20
+_BEIJING = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Rows that will not be asked, or look odd: `rows` are the first twenty, `count` is all of them."""
+
+    count: int
+    rows: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one pass over the sheet has counted."""
+
+    total: int = 0
+    blocked: int = 0
+    reused: int = 0
+    in_doubt: int = 0
+    locked: int = 0
+    asks: int = 0
+    release: dict[bytes, int] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, list[int]] = field(default_factory=dict)
+
+    def note(self, code: str, row: int) -> None:
+        self._counts[code] = self._counts.get(code, 0) + 1
+        shown = self._rows.setdefault(code, [])
+        if len(shown) < _SHOWN_ROWS:
+            shown.append(row)
+
+    def look_at(self, batch: list[Line]) -> None:
+        for line in batch:
+            match line.question:
+                case Blocked(code=code):
+                    self.total += 1
+                    self.blocked += 1
+                    self.note(code, line.record.number)
+                case Query(warnings=warnings):
+                    self.total += 1
+                    for warning in warnings:
+                        self.note(warning.rpartition(":")[2], line.record.number)
+
+    def place(self, line: Line, attempt: Attempt | None, *, what: frozenset[RowStatus], is_locked: bool) -> bool:
+        """Count a question by what speaks for it already; True if it is to be asked."""
+        status = status_of(attempt, is_locked=is_locked)
+        if status is None:
+            self.reused += 1
+            return False
+        if status is RowStatus.IN_DOUBT:
+            self.in_doubt += 1
+            self.note("in_doubt", line.record.number)
+        if status is RowStatus.LOCKED and is_locked:
+            # It goes to the gate all the same, which knows whether the lock still holds and writes down until when.
+            self.locked += 1
+            self.note("id_locked", line.record.number)
+            return status in what
+        if status not in what:
+            return False
+        if status is RowStatus.IN_DOUBT and attempt is not None and line.key is not None:
+            self.release[line.key] = attempt.number
+        self.asks += 1
+        return True
+
+    def problems(self) -> dict[str, Problem]:
+        return {code: Problem(count=count, rows=tuple(self._rows[code])) for code, count in sorted(self._counts.items())}
+
+
+def status_of(attempt: Attempt | None, *, is_locked: bool) -> RowStatus | None:
+    """Which open status a question has before a run; None where an answer speaks for it.
+
+    >>> status_of(None, is_locked=False)
+    <RowStatus.NOT_RUN: 'not_run'>
+    """
+    match attempt:
+        case Attempt(state=AttemptState.ANSWERED) if verdict(attempt.product, attempt.code) is not RowStatus.LOCKED:
+            return None
+        case Attempt(state=AttemptState.IN_DOUBT, holds=True):
+            return RowStatus.IN_DOUBT
+        case Attempt(state=AttemptState.ANSWERED):
+            return RowStatus.LOCKED
+        case _ if is_locked:
+            return RowStatus.LOCKED
+        case Attempt(state=AttemptState.NOT_BILLED, code=code) if code not in REFUSALS:
+            return RowStatus.FAILED
+        case _:
+            return RowStatus.NOT_RUN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Counts of one input. Rows: `total` = `unique` + `duplicate` + `blocked`. Of the unique questions, `reused` have an
+    answer, `in_doubt` are held, `locked` wait, and `asks` is the most that would be asked now.
+    """
+
+    name: str
+    sha256: str
+    sheet: str
+    encoding: str
+    product: str
+    columns: Mapping[Field, str]
+    total: int
+    unique: int
+    duplicate: int
+    blocked: int
+    reused: int
+    in_doubt: int
+    locked: int
+    asks: int
+    problems: Mapping[str, Problem]
+    release: Mapping[bytes, int] = field(repr=False)
+    unit_price: Decimal
+    left: int | None
+
+    @property
+    def worst_price(self) -> Decimal:
+        """Yuan if every ask is billed."""
+        return self.asks * self.unit_price
+
+    @property
+    def saved(self) -> Decimal:
+        """Yuan that duplicates, reuse and local checks save."""
+        return (self.duplicate + self.reused + self.blocked) * self.unit_price
+
+    @property
+    def mix(self) -> Mix:
+        """The cheapest packages that cover the asks."""
+        return cheapest_mix(self.asks)
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything a person approves: the input, the columns, the counts, the price."""
+        return hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for scripts."""
+        return {
+            **self._facts(),
+            "problems": {code: {"count": problem.count, "rows": list(problem.rows)} for code, problem in self.problems.items()},
+            "cheapest_packages": {
+                "yuan": f"{self.mix.price:.2f}",
+                "packages": [{"asks": package.asks, "yuan": f"{package.price:.2f}", "count": count} for package, count in self.mix.packages],
+                "left_over": self.mix.asks - self.asks,
+            },
+            "left_in_wallet": self.left,
+            "hash": self.digest,
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "input": {"name": self.name, "sha256": self.sha256, "sheet": self.sheet, "encoding": self.encoding},
+            "product": self.product,
+            "columns": {str(name): header for name, header in self.columns.items()},
+            "rows": {"total": self.total, "unique": self.unique, "duplicate": self.duplicate, "reused": self.reused, "blocked": self.blocked},
+            "asks": self.asks,
+            "in_doubt": self.in_doubt,
+            "locked": self.locked,
+            "cost": {
+                "currency": "CNY",
+                "unit_price": f"{self.unit_price}",
+                "max": f"{self.worst_price:.2f}",
+                "saved": f"{self.saved:.2f}",
+            },
+        }
+
+
+def scope_of(asking: Asking, *, job: str, began: datetime, as_of: datetime) -> Scope:
+    """What a job that began then may reuse. The limits count from its beginning, so what it has reused stays reused."""
+    return Scope(
+        job=job,
+        matched_after=began - timedelta(days=asking.reuse_days_matched),
+        other_after=began - timedelta(days=asking.reuse_days_other),
+        as_of=as_of,
+    )
+
+
+def day_of(instant: datetime) -> date:
+    """The calendar day in Beijing, where the people and the vendor are."""
+    return instant.astimezone(_BEIJING).date()
+
+
+def make_plan(
+    lines: Lines, index: PlanIndex, realm: Realm, scope: Scope, *, unit_price: Decimal, what: frozenset[RowStatus]
+) -> Plan:
+    """Read the whole sheet once, and mark in `index` the questions to ask.
+
+    `scope.as_of` is now; `what` are the statuses that are asked. Costs nothing and sends nothing.
+    """
+    tally = _Tally()
+    for batch in lines.batches():
+        asked = [line for line in batch if isinstance(line.question, Query)]
+        tally.look_at(batch)
+        fresh = _new_questions(asked, index, tally)
+        keys = [line.key for line in fresh if line.key is not None]
+        decided = _decided(keys, realm, scope)
+        holds = realm.ledger.locked_until([realm.vault.id_tag(line.question.id_card) for line in fresh if isinstance(line.question, Query)])
+        to_ask: dict[bytes, str] = {}
+        for line in fresh:
+            if line.key is None or not isinstance(line.question, Query):
+                continue
+            until = holds.get(realm.vault.id_tag(line.question.id_card))
+            is_locked = until is not None and until > scope.as_of
+            if tally.place(line, decided.get(line.key), what=what, is_locked=is_locked):
+                to_ask[line.key] = ASK
+        index.mark(to_ask)
+    return Plan(
+        name=lines.table.path.name,
+        sha256=lines.table.sha256,
+        sheet=lines.table.sheet or "",
+        encoding=lines.table.encoding or "",
+        product=lines.asking.product_word,
+        columns={name: lines.table.header[column] for name, column in lines.columns.fields.items()},
+        total=tally.total,
+        unique=index.unique,
+        duplicate=index.duplicates,
+        blocked=tally.blocked,
+        reused=tally.reused,
+        in_doubt=tally.in_doubt,
+        locked=tally.locked,
+        asks=tally.asks,
+        problems=tally.problems(),
+        release=tally.release,
+        unit_price=unit_price,
+        left=realm.ledger.wallet(now=scope.as_of).left,
+    )
+
+
+def _new_questions(asked: list[Line], index: PlanIndex, tally: _Tally) -> list[Line]:
+    """The lines whose question was not met before, in this batch or earlier; the others are duplicates."""
+    index.add([(line.record.number, line.key) for line in asked if line.key is not None])
+    first = index.first_rows([line.key for line in asked if line.key is not None])
+    fresh = []
+    for line in asked:
+        if line.key is not None and first[line.key] == line.record.number:
+            fresh.append(line)
+        else:
+            tally.note("duplicate", line.record.number)
+    return fresh
+
+
+def _decided(keys: list[bytes], realm: Realm, scope: Scope) -> dict[bytes, Attempt]:
+    """What speaks for each key already: from the cache where it is fresh enough, else from the ledger."""
+    cached = {key: attempt for key, attempt in realm.cache.get_many(keys).items() if may_reuse(attempt, scope)}
+    decided = dict(cached)
+    for key, attempts in realm.ledger.attempts(_without(keys, cached)).items():
+        attempt = deciding_attempt(attempts, scope)
+        if attempt is not None:
+            decided[key] = attempt
+    return decided
+
+
+def _without(keys: Iterable[bytes], known: Mapping[bytes, Attempt]) -> list[bytes]:
+    return [key for key in keys if key not in known]

@@ -1,0 +1,193 @@
+"""The result file and the summary of a job: functions of its input and the ledger, drawn again at any time for nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from batchverify.errors import InputError
+from batchverify.job.annotate import Annotation, Counts
+from batchverify.job.options import Options
+from batchverify.job.realm import Realm
+from batchverify.model import AttemptState, Billed, RowStatus, Sheet
+from batchverify.report.sheets import summary_sheets
+from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
+from batchverify.rules.outcomes import REFUSALS
+from batchverify.rules.verdicts import verdict
+from batchverify.rules.windows import window_of
+from batchverify.settings import Settings
+from batchverify.store.ledger import BillRow, Job, Run
+from batchverify.tables.placing import place
+from batchverify.tables.reader import Table
+from batchverify.tables.writer import write_result
+
+_INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A summary, and what the user should know about the files that were written."""
+
+    summary: Summary
+    note: str = ""
+
+
+def ending_of(reason: str, *, open_rows: int) -> Ending:
+    """How a run ended, by the word it stopped with and the rows it left open.
+
+    >>> ending_of("quota", open_rows=3), ending_of("", open_rows=0), ending_of("budget", open_rows=9)
+    (<Ending.VENDOR_STOP: 'vendor_stop'>, <Ending.COMPLETE: 'complete'>, <Ending.OPEN_ROWS: 'open_rows'>)
+    """
+    if not open_rows:
+        return Ending.COMPLETE
+    if reason in REFUSALS:
+        return Ending.VENDOR_STOP
+    if reason in _INTERRUPTED:
+        return Ending.INTERRUPTED
+    return Ending.OPEN_ROWS
+
+
+def render(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None) -> Rendered:
+    """Write the result file and `NAME.summary.json`, and return the summary. Asks nothing.
+
+    Raises:
+        InputError: The target is the input itself. Nothing was written.
+    """
+    realm, table = annotation.realm, annotation.lines.table
+    target = target_of(table, options, realm, job)
+    drawn: list[Summary] = []
+
+    def sheets() -> Sequence[Sheet]:
+        drawn.append(_summary(annotation, job, run, options=options, settings=settings, left_before=left_before))
+        return summary_sheets(drawn[0], options.delivery.lang)
+
+    written = write_result(
+        table,
+        annotation,
+        target,
+        lang=options.delivery.lang,
+        simulated=realm.simulated,
+        sheets=sheets,
+        columns=annotation.lines.columns,
+        mask=options.delivery.mask,
+    )
+    summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings, left_before=left_before)
+    summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
+    companion = written.path.with_name(f"{_stem(written.path)}.summary.json")
+    place(companion, lambda file: file.write(summary.as_text().encode()) and None)
+    realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
+    return Rendered(summary=summary, note=written.note)
+
+
+def target_of(table: Table, options: Options, realm: Realm, job: Job) -> Path:
+    """Where the result goes: `-o`, else NAME.verified beside the input; a file that is not ours, or was edited since, is left alone."""
+    chosen = options.delivery.output
+    if chosen is not None:
+        if chosen.suffix.lower() not in {".csv", ".xlsx", ".xlsm"}:
+            raise InputError(f"The result cannot be {chosen.name!r}. Name a file that ends in .xlsx or .csv.")
+        return chosen
+    suffix = ".csv" if table.kind == "csv" else ".xlsx"
+    stem = _stem(table.path)
+    ours = {output.path: output.sha256 for output in realm.ledger.outputs(job.id)}
+    for number in range(1, 1000):
+        target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")
+        if not target.exists() or ours.get(str(target.resolve())) == _sha256(target):
+            return target
+    raise InputError(f"There are a thousand results beside {table.path.name!r} already. Name one with -o.")
+
+
+def _stem(path: Path) -> str:
+    name = path.stem
+    head, verified, _ = name.partition(".verified")
+    return head if verified else name
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None) -> Summary:
+    realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
+    runs = realm.ledger.runs(job.id)
+    wallet = realm.ledger.wallet(now=annotation.scope.as_of)
+    return summarize(
+        job=job.id,
+        run=run.id,
+        simulated=realm.simulated,
+        ending=ending_of(run.reason, open_rows=counts.open),
+        input=InputFacts(name=table.path.name, sha256=table.sha256, sheet=table.sheet or "", encoding=table.encoding or ""),
+        product=options.asking.product,
+        endpoint_host=options.endpoint_host,
+        tally=Tally(
+            status=counts.statuses,
+            unique=counts.unique,
+            duplicate=counts.duplicate,
+            reused=counts.reused,
+            blocked=counts.blocked,
+        ),
+        bill=bill_of(realm.ledger.bill(job.id)),
+        unit_price=settings.unit_price,
+        quota=Quota(total=wallet.total, left_before=left_before, left_after=wallet.left, low_percent=settings.low_balance_percent),
+        started_at=runs[0].started_at if runs else run.started_at,
+        ended_at=annotation.scope.as_of,
+        ledger_head=realm.ledger.head(run.id),
+        next=next_command(job.id, counts, settings),
+    )
+
+
+def bill_of(rows: Sequence[BillRow]) -> Bill:
+    """A job's asks added up: by what they cost, by status, by the vendor's 10-minute window."""
+    kinds: Counter[str] = Counter()
+    by_status: Counter[RowStatus] = Counter()
+    windows: dict[tuple[datetime, datetime], list[int]] = {}
+    for row in rows:
+        match row.state, row.billed:
+            case AttemptState.NOT_BILLED, _:
+                kinds["not_billed"] += row.asks
+            case AttemptState.ANSWERED, Billed.YES:
+                kinds["billed"] += row.asks
+                by_status[verdict(row.product, row.code)] += row.asks
+            case AttemptState.ANSWERED, Billed.NO:
+                kinds["free"] += row.asks
+            case _:
+                kinds["in_doubt"] += row.asks
+        window = window_of(row.at)
+        sums = windows.setdefault((window.start, window.end), [0, 0])
+        sums[0] += row.asks
+        sums[1] += row.asks if row.state is AttemptState.ANSWERED and row.billed is Billed.YES else 0
+    return Bill(
+        billed=kinds["billed"],
+        free=kinds["free"],
+        not_billed=kinds["not_billed"],
+        in_doubt=kinds["in_doubt"],
+        windows=tuple(
+            WindowBill(start=start, end=end, asks=asks, billed=billed) for (start, end), (asks, billed) in sorted(windows.items())
+        ),
+        by_status=by_status,
+    )
+
+
+def next_command(job: str, counts: Counts, settings: Settings) -> str | None:
+    """The command that goes on with what is open, or None.
+
+    Rows in doubt come last: a person must decide about them.
+    """
+    home = f" --home {settings.home}" if settings.home is not None else ""
+    if counts.statuses[RowStatus.NOT_RUN]:
+        return f"batchverify resume {job}{home}"
+    if counts.statuses[RowStatus.FAILED] or counts.statuses[RowStatus.LOCKED]:
+        return f"batchverify rerun {job}{home}"
+    if counts.statuses[RowStatus.IN_DOUBT]:
+        return f"batchverify rerun {job}{home} --what in_doubt --accept-double-charge"
+    return None
+
+
+def lock_of(settings: Settings) -> timedelta:
+    """How long a 203 locks an ID number here."""
+    return timedelta(minutes=settings.lock_minutes)
+

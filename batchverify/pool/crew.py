@@ -1,0 +1,386 @@
+"""The crew: a fixed set of workers, and one loop that passes their asks through the gate in batches.
+
+The one thing to know: an answer is settled, and the next ask reserved, in the same durable transaction, and a worker
+sends only after that transaction has ended. While one commit is under way the next batch gathers: group commit without a
+timer. Waiting (rate, back-off, locks) happens here in the loop and never holds a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from batchverify.errors import AskError, BatchVerifyError, EchoMismatch
+from batchverify.model import Attempt, AttemptState, Billed, Query, Reply, RowStatus
+from batchverify.pool.agenda import Agenda, Item
+from batchverify.rules.pace import Breaker, Pace
+from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
+from batchverify.rules.verdicts import verdict
+from batchverify.store.ledger import Busy, Grant, Granted, Held, Ledger, Locked, Run, Settlement, Spent, Wait, Want
+from batchverify.store.vault import Vault
+
+_HEARTBEAT_SECONDS = 5.0
+_BUSY_SECONDS = 0.05  # another process has the same question, ID or card in flight
+_CACHE_BATCH = 500
+_LARGEST_BATCH = 256
+_PROGRESS_SECONDS = 0.1
+_LONGEST_SILENCE = 5  # pauses of the breaker without one success
+_LEAST_DOUBT = 10
+_DOUBT_SHARE = 0.01
+
+
+class Clock(Protocol):
+    """Wall time for people, monotonic time for deadlines and rates, and which boot the latter counts from."""
+
+    @property
+    def boot(self) -> str: ...
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class Asker(Protocol):
+    """Whatever asks the vendor one question: raises an `AskError` that says what the failure means for the bill."""
+
+    async def ask(self, query: Query, *, send_before: float | None = None) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Upper bounds and patience. Durations in seconds."""
+
+    concurrency: int
+    lock: timedelta
+    breaker_pause_seconds: float = 30
+    back_off_seconds: float = 1
+    look_ahead: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is done so far in this run. `billed` counts asks that were or may be billed."""
+
+    done: int
+    billed: int
+    in_flight: int
+    statuses: dict[RowStatus, int]
+
+
+class StopSwitch:
+    """Asked once, a run drains and settles what is in flight; asked twice, it leaves, and what is in flight is in doubt."""
+
+    def __init__(self) -> None:
+        self.level = 0
+        self._wake: Callable[[], None] | None = None
+
+    def request(self) -> None:
+        """Stop, from any thread or signal handler."""
+        self.level += 1
+        if self._wake is not None:
+            self._wake()
+
+    def listen(self, wake: Callable[[], None] | None) -> None:
+        """Have `wake` told of the next request."""
+        self._wake = wake
+
+
+@dataclass(slots=True, kw_only=True)
+class _Flight:
+    """An attempt between reserve and settle. `picked_up` is False while no worker has it, so nothing can have left."""
+
+    item: Item
+    picked_up: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Crew:
+    """One run's asks. `jitter(longest)` draws a pause from [0, longest]; `remember` writes behind the ledger."""
+
+    ledger: Ledger
+    run: Run
+    vault: Vault
+    client: Asker
+    clock: Clock
+    limits: Limits
+    billed: Callable[[str], Billed]
+    is_dead: Callable[[str], bool]
+    jitter: Callable[[float], float]
+    remember: Callable[[Sequence[Attempt]], None]
+    report: Callable[[Progress], None]
+    stop: StopSwitch
+
+    _agenda: Agenda = field(init=False)
+    _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _granted: asyncio.Queue[tuple[int, float]] = field(init=False, default_factory=asyncio.Queue)
+    _flights: dict[int, _Flight] = field(init=False, default_factory=dict)
+    _ended: list[tuple[Item, Settlement]] = field(init=False, default_factory=list)
+    _answered: list[Attempt] = field(init=False, default_factory=list)
+    _tally: Counter[RowStatus] = field(init=False, default_factory=Counter)
+    _pace: Pace = field(init=False)
+    _breaker: Breaker = field(init=False, default_factory=Breaker)
+    _reason: str = field(init=False, default="")
+    _bug: BaseException | None = field(init=False, default=None)
+    _newest: int = field(init=False, default=0)
+    _deaf_until: int = field(init=False, default=0)
+    _probing: bool = field(init=False, default=False)
+    _not_before: float = field(init=False, default=0.0)
+    _spent: int = field(init=False, default=0)
+    _sent: int = field(init=False, default=0)
+    _reported_at: float = field(init=False, default=0.0)
+    _thread: ThreadPoolExecutor = field(init=False)
+
+    async def ask_all(self, source: Iterator[Item | None]) -> str:
+        """Ask everything the source yields; "" when nothing is left, else the word for why the run stopped early.
+
+        Raises:
+            HomeError: The ledger failed. Nothing was sent after that; what was in flight will be in doubt.
+        """
+        self._agenda = Agenda(source, look_ahead=self.limits.look_ahead)
+        self._pace = Pace(ceiling=self.limits.concurrency)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gate")
+        loop = asyncio.get_running_loop()
+        self.stop.listen(lambda: loop.call_soon_threadsafe(self._wake.set))
+        workers = [asyncio.create_task(self._work()) for _ in range(self.limits.concurrency)]
+        heart = asyncio.create_task(self._beat())
+        try:
+            await self._pass_batches()
+        finally:
+            self.stop.listen(None)
+            for task in (heart, *workers):
+                task.cancel()
+            await asyncio.gather(heart, *workers, return_exceptions=True)
+            self._thread.shutdown()
+        self._write_behind(everything=True)
+        self._tell(force=True)
+        return self._reason
+
+    async def _work(self) -> None:
+        while True:
+            number, send_before = await self._granted.get()
+            flight = self._flights[number]
+            flight.picked_up = True
+            try:
+                reply = await self.client.ask(flight.item.query, send_before=send_before)
+            except AskError as error:
+                self._failed(number, flight.item, error)
+            except Exception as bug:  # noqa: BLE001 - a bug must end the run, not one worker of it
+                self._bug = bug
+            else:
+                self._replied(number, flight.item, reply)
+            self._wake.set()
+
+    async def _pass_batches(self) -> None:
+        while True:
+            if self._bug is not None:
+                raise self._bug
+            self._obey_stop()
+            ended, self._ended = self._ended, []
+            wanted = self._wanted()
+            if ended or wanted:
+                await self._turn(ended, wanted)
+                self._write_behind()
+                self._tell()
+            elif not self._flights and (self._reason or self._agenda.is_empty):
+                return
+            else:
+                await self._pause()
+
+    def _obey_stop(self) -> None:
+        if self.stop.level and not self._reason:
+            self._reason = "interrupted"
+        if self.stop.level > 1:
+            for number, flight in list(self._flights.items()):
+                state = AttemptState.IN_DOUBT if flight.picked_up else AttemptState.NOT_BILLED
+                self._end(flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state)))
+
+    def _wanted(self) -> list[Item]:
+        at = self.clock.monotonic()
+        if self._reason or at < self._not_before:
+            return []
+        slots = 1 if self._probing else self._pace.slots
+        free = min(slots - len(self._flights), _LARGEST_BATCH)
+        return self._agenda.take(free, at=at) if free > 0 else []
+
+    async def _turn(self, ended: list[tuple[Item, Settlement]], wanted: list[Item]) -> None:
+        settlements = [settlement for _, settlement in ended]
+        wants = [
+            Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product, release=item.release)
+            for item in wanted
+        ]
+        now, monotonic = self.clock.now(), self.clock.monotonic()
+
+        def commit() -> Sequence[Grant]:
+            with self.ledger.transaction(now=now, monotonic=monotonic) as gate:
+                gate.settle(settlements)
+                return gate.reserve(self.run, wants) if wants else ()
+
+        grants = await asyncio.get_running_loop().run_in_executor(self._thread, commit)
+        self._settled(ended, now)
+        for item, grant in zip(wanted, grants, strict=True):
+            self._act_on(grant, item, monotonic)
+
+    def _settled(self, ended: list[tuple[Item, Settlement]], now: datetime) -> None:
+        for item, settlement in ended:
+            if settlement.state is AttemptState.ANSWERED and settlement.lock_until is None:
+                self._answered.append(_attempt(self.run, item, settlement, now))
+            if settlement.billed is not Billed.NO:
+                self._spent += 1
+
+    def _act_on(self, grant: Grant, item: Item, at: float) -> None:
+        match grant:
+            case Granted(attempt=number, send_before=send_before):
+                self._flights[number] = _Flight(item=item)
+                self._newest = max(self._newest, number)
+                self._sent += 1
+                self._granted.put_nowait((number, send_before))
+            case Held(attempt=attempt):
+                self._agenda.release(item)
+                self._tally[RowStatus.IN_DOUBT if attempt.state is AttemptState.IN_DOUBT else verdict(attempt.product, attempt.code)] += 1
+            case Locked():
+                self._agenda.release(item)
+                self._tally[RowStatus.LOCKED] += 1
+            case Busy():
+                self._agenda.defer(item, until=at + _BUSY_SECONDS)
+            case Wait(seconds=seconds):
+                self._agenda.put_back(item)
+                self._not_before = max(self._not_before, at + seconds)
+            case Spent(code=code):
+                self._agenda.put_back(item)
+                # What is in flight may turn out to be free, and then there is room for one more.
+                if not self._flights:
+                    self._reason = self._reason or code
+                else:
+                    self._not_before = max(self._not_before, at + _BUSY_SECONDS)
+
+    def _replied(self, number: int, item: Item, reply: Reply) -> None:
+        status = verdict(item.query.product, reply.answer.status)
+        self._pace = self._pace.answered(in_flight=len(self._flights))
+        self._heard(number, failed=False)
+        self._tally[status] += 1
+        self._end(
+            item,
+            Settlement(
+                attempt=number,
+                state=AttemptState.ANSWERED,
+                code=reply.answer.status,
+                billed=self.billed(reply.answer.status),
+                request_id=reply.request_id,
+                vendor_at=reply.vendor_at,
+                sealed=self.vault.seal(item.key, reply.answer),
+                lock_until=self.clock.now() + self.limits.lock if status is RowStatus.LOCKED else None,
+            ),
+        )
+
+    def _failed(self, number: int, item: Item, error: AskError) -> None:
+        self._heard(number, failed=not isinstance(error, EchoMismatch) and error.code != "throttled")
+        if error.code == "throttled":
+            self._pace = self._pace.throttled(attempt=number, newest=self._newest)
+        match next_step(error, attempts=item.tries + 1):
+            case AskAgain(after_seconds_min=shortest, after_seconds_max=longest):
+                state = AttemptState.NOT_BILLED
+                again = max(shortest, self.jitter(longest * self.limits.back_off_seconds))
+            case GiveUp(state=state):
+                again = None
+                self._tally[RowStatus.IN_DOUBT if state is AttemptState.IN_DOUBT else RowStatus.FAILED] += 1
+            case StopRun(reason=reason, state=state):
+                again = None
+                self._tally[RowStatus.IN_DOUBT] += state is AttemptState.IN_DOUBT
+                self._reason = self._reason or reason
+        billed = _billed_without_answer(state)
+        self._end(item, Settlement(attempt=number, state=state, code=error.code, billed=billed, request_id=error.request_id))
+        if again is not None:
+            self._agenda.defer(replace(item, tries=item.tries + 1), until=self.clock.monotonic() + again)
+        if self._tally[RowStatus.IN_DOUBT] > max(_LEAST_DOUBT, self._sent * _DOUBT_SHARE):
+            self._reason = self._reason or "doubt_limit"
+
+    def _end(self, item: Item, settlement: Settlement) -> None:
+        self._flights.pop(settlement.attempt, None)
+        self._agenda.release(item)
+        self._ended.append((item, settlement))
+
+    def _heard(self, number: int, *, failed: bool) -> None:
+        if number <= self._deaf_until:
+            return  # it was in flight before the pause: nothing new
+        self._breaker = self._breaker.after(failed=failed)
+        if not failed:
+            self._probing = False
+        elif self._breaker.is_open:
+            self._breaker = self._breaker.opened()
+            self._deaf_until, self._probing = self._newest, True
+            self._not_before = self.clock.monotonic() + self._breaker.pause_seconds(self.limits.breaker_pause_seconds)
+            if self._breaker.pauses > _LONGEST_SILENCE:
+                self._reason = self._reason or "breaker"
+
+    async def _pause(self) -> None:
+        at = self.clock.monotonic()
+        due = [instant for instant in (self._agenda.next_due, self._not_before) if instant is not None and instant > at]
+        room = not self._reason and len(self._flights) < (1 if self._probing else self._pace.slots)
+        if room and at >= self._not_before and self._agenda.may_go_on:
+            await asyncio.sleep(0)  # a stretch of rows that ask nothing: answers may come in between
+            return
+        self._wake.clear()
+        if self._ended or self._bug is not None or (self.stop.level and not self._reason):
+            return
+        timer = asyncio.get_running_loop().call_later(min(due) - at, self._wake.set) if due else None
+        await self._wake.wait()
+        if timer is not None:
+            timer.cancel()
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(_HEARTBEAT_SECONDS)
+                await loop.run_in_executor(self._thread, self._renew)
+        except BatchVerifyError as error:
+            self._bug = error
+            self._wake.set()
+
+    def _renew(self) -> None:
+        """Keep the lease, and let go of what processes that died left open: their questions may be waited for here."""
+        self.ledger.heartbeat(self.run, monotonic=self.clock.monotonic())
+        self.ledger.recover(now=self.clock.now(), monotonic=self.clock.monotonic(), boot=self.clock.boot, is_dead=self.is_dead)
+
+    def _write_behind(self, *, everything: bool = False) -> None:
+        if self._answered and (everything or len(self._answered) >= _CACHE_BATCH):
+            answered, self._answered = self._answered, []
+            self.remember(answered)
+
+    def _tell(self, *, force: bool = False) -> None:
+        at = self.clock.monotonic()
+        if force or at - self._reported_at >= _PROGRESS_SECONDS:
+            self._reported_at = at
+            self.report(
+                Progress(
+                    done=self._tally.total(),
+                    billed=self._spent,
+                    in_flight=len(self._flights),
+                    statuses=dict(self._tally),
+                )
+            )
+
+
+def _billed_without_answer(state: AttemptState) -> Billed:
+    return Billed.UNKNOWN if state is AttemptState.IN_DOUBT else Billed.NO
+
+
+def _attempt(run: Run, item: Item, settlement: Settlement, at: datetime) -> Attempt:
+    return Attempt(
+        number=settlement.attempt,
+        job=run.job,
+        run=run.id,
+        key=item.key,
+        product=item.query.product,
+        state=settlement.state,
+        reserved_at=at,
+        settled_at=at,
+        code=settlement.code,
+        billed=settlement.billed,
+        request_id=settlement.request_id,
+        vendor_at=settlement.vendor_at,
+        sealed=settlement.sealed,
+    )

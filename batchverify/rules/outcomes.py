@@ -1,0 +1,119 @@
+"""From the ledger's records to what stands beside a row: one pure function, so that a result can be drawn again for nothing.
+
+The one thing to know: a result speaks of one instant (`as_of`, the end of the job's last run). What others asked later is
+left out, so the same job gives the same bytes whenever it is rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from batchverify.model import Answer, Attempt, AttemptState, Billed, Blocked, Outcome, Query, RowSource, RowStatus
+from batchverify.rules.verdicts import field_at_fault, verdict
+
+#: Words under which the gateway turned everything away: the row itself was never judged, so it is not_run, not failed.
+REFUSALS = frozenset({"quota", "quota_expired", "app_code", "overdue", "bad_request"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a job may see: its own attempts, others' answers not older than the limits, nothing after `as_of`."""
+
+    job: str
+    matched_after: datetime
+    other_after: datetime
+    as_of: datetime
+
+
+def may_reuse(attempt: Attempt, scope: Scope) -> bool:
+    """True where another job's answer serves this one, by age (by default 30 days for matched, 1 for others)."""
+    if attempt.state is not AttemptState.ANSWERED or attempt.settled_at is None or attempt.settled_at > scope.as_of:
+        return False
+    match verdict(attempt.product, attempt.code):
+        case RowStatus.LOCKED:
+            return False
+        case RowStatus.MATCHED:
+            return attempt.settled_at >= scope.matched_after
+        case _:
+            return attempt.settled_at >= scope.other_after
+
+
+def deciding_attempt(attempts: Iterable[Attempt], scope: Scope) -> Attempt | None:
+    """The attempt that speaks for a question: an answer before a doubt, a doubt before a failure, the newest of its kind.
+
+    An attempt in doubt speaks whichever job made it: the question may have been paid for, so it is held everywhere.
+    """
+    best: Attempt | None = None
+    best_rank = (0, 0)
+    for attempt in attempts:
+        own = attempt.job == scope.job
+        if attempt.reserved_at > scope.as_of and not own:
+            continue
+        match attempt.state:
+            case AttemptState.ANSWERED if (own and verdict(attempt.product, attempt.code) is not RowStatus.LOCKED) or may_reuse(attempt, scope):
+                rank = 4
+            case AttemptState.IN_DOUBT | AttemptState.OPEN if attempt.holds:
+                rank = 3
+            case AttemptState.IN_DOUBT if own:
+                rank = 2
+            case AttemptState.ANSWERED | AttemptState.NOT_BILLED if own:
+                rank = 1
+            case _:
+                continue
+        if (rank, attempt.number) > best_rank:
+            best, best_rank = attempt, (rank, attempt.number)
+    return best
+
+
+def outcome_of_blocked(blocked: Blocked) -> Outcome:
+    """A row that was never sent."""
+    return Outcome(status=RowStatus.BLOCKED, code=blocked.code, source=RowSource.LOCAL, at=blocked.at)
+
+
+def outcome_not_asked(query: Query, *, code: str, retry_at: datetime | None = None) -> Outcome:
+    """A row whose question was not asked: `code` says why; with an instant it is locked until then."""
+    status = RowStatus.LOCKED if retry_at is not None else RowStatus.NOT_RUN
+    return Outcome(status=status, code=code, source=RowSource.LOCAL, notes=query.notes, warnings=query.warnings, retry_at=retry_at)
+
+
+def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None, scope: Scope, lock: timedelta) -> Outcome:
+    """What an attempt says of a row. `answer` is the opened answer of an answered attempt."""
+    own = attempt.job == scope.job
+    match attempt.state:
+        case AttemptState.ANSWERED:
+            status = verdict(attempt.product, attempt.code)
+        case AttemptState.IN_DOUBT:
+            status = RowStatus.IN_DOUBT
+        case AttemptState.NOT_BILLED:
+            status = RowStatus.NOT_RUN if attempt.code in REFUSALS else RowStatus.FAILED
+        case AttemptState.OPEN:
+            status = RowStatus.NOT_RUN
+    locked = status is RowStatus.LOCKED and attempt.settled_at is not None
+    return Outcome(
+        status=status,
+        code="in_flight" if attempt.state is AttemptState.OPEN else attempt.code,
+        message=answer.message if answer is not None else "",
+        source=RowSource.ASKED if own else RowSource.REUSED,
+        billed=attempt.billed if own else Billed.NO,
+        details=answer.details if answer is not None else {},
+        notes=query.notes,
+        warnings=query.warnings,
+        at=field_at_fault(attempt.code) if status is RowStatus.INVALID else None,
+        asked_at=attempt.vendor_at or attempt.reserved_at,
+        retry_at=attempt.settled_at + lock if locked and attempt.settled_at is not None else None,
+        request_id=attempt.request_id,
+    )
+
+
+def as_duplicate(outcome: Outcome, *, of_row: int, query: Query) -> Outcome:
+    """The same outcome beside a later row with the same question, which cost nothing more."""
+    return replace(
+        outcome,
+        source=RowSource.DUPLICATE if outcome.source is not RowSource.LOCAL else outcome.source,
+        billed=Billed.NO,
+        duplicate_of=of_row,
+        notes=query.notes,
+        warnings=query.warnings,
+    )
