@@ -30,9 +30,11 @@ VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _OPEN = f"SELECT number, run, key, id_tag FROM attempt NOT INDEXED WHERE state = 'open' AND number IN ({_SLOTS})"
 _SETTLE = """
-UPDATE attempt SET state = ?, settled_at = ?, code = ?, billed = ?, request_id = ?, vendor_at = ?, sealed = ?, released = ?
+UPDATE attempt SET state = ?, settled_at = ?, code = ?, billed = ?, request_id = ?, vendor_at = ?, sealed = ?
 WHERE number = ?
 """
+# Two statements, for naming `released` rewrites the entry in the key index, a page of its own for nearly every ask.
+_SETTLE_AND_RELEASE = _SETTLE.replace("WHERE", ", released = number WHERE")
 _LOCK = "INSERT INTO lock (id_tag, since, until, boot, mono_since, mono_until) VALUES (?, ?, ?, ?, ?, ?)"
 _HOLDER = f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE key = ? AND released = 0"
 _IN_FLIGHT = """
@@ -60,14 +62,16 @@ class Gate:
         for batch in padded_batches((settlement.attempt for settlement in settlements), _BATCH):
             still_open.update((number, rest) for number, *rest in books.con.execute(_OPEN, batch).fetchall())
         refused: list[int] = []
-        changes: list[Row] = []
+        changes: dict[bool, list[Row]] = {False: [], True: []}
         for settlement in settlements:
             found = still_open.pop(settlement.attempt, None)
             if found is None:
                 refused.append(settlement.attempt)
             else:
-                changes.append(self._change(settlement, *found))
-        books.con.executemany(_SETTLE, changes)
+                lets_go = settlement.state is AttemptState.NOT_BILLED or settlement.lock_until is not None
+                changes[lets_go].append(self._change(settlement, *found))
+        books.con.executemany(_SETTLE, changes[False])
+        books.con.executemany(_SETTLE_AND_RELEASE, changes[True])
         return refused
 
     def reserve(self, run: Run, wants: Sequence[Want], *, qps: float | None = None) -> list[Grant]:
@@ -95,7 +99,7 @@ class Gate:
         return [grants[at] for at in range(len(wants))]
 
     def _change(self, settlement: Settlement, run: int, key: bytes, id_tag: bytes) -> Row:
-        """Count a settlement, lock what it locks, and give the values for `_SETTLE`."""
+        """Count a settlement, lock what it locks, and give the values of its change."""
         books = self._books
         account = books.account(run)
         number, state, lock_until = settlement.attempt, settlement.state, settlement.lock_until
@@ -105,10 +109,9 @@ class Gate:
             until = micros(lock_until)
             mono_until = books.monotonic + (until - books.now) / 1e6
             books.con.execute(_LOCK, (id_tag, books.now, until, account.boot, books.monotonic, mono_until))
-        lets_go = state is AttemptState.NOT_BILLED or lock_until is not None
         return (
             *(state.value, books.now, settlement.code, billed.value, settlement.request_id),
-            *(micros_or_none(settlement.vendor_at), settlement.sealed, number if lets_go else 0, number),
+            *(micros_or_none(settlement.vendor_at), settlement.sealed, number),
         )
 
     def _insert(self, account: Account, wants: Sequence[Want], *, repeats: int | None = None) -> list[Granted | None]:
