@@ -81,7 +81,8 @@ def test_a_window_starts_where_the_clock_on_the_wall_says(moment):
     assert window_start(moment.timestamp()) == expected.timestamp()
 
 
-@given(st.lists(st.integers(0, 60).map(lambda tenths: tenths / 10), max_size=30))
+# Eighths are exact in binary: with tenths, oracle and bill would round the edge of a second differently.
+@given(st.lists(st.integers(0, 48).map(lambda eighths: eighths / 8), max_size=30))
 @settings(max_examples=100)
 def test_the_busiest_second_is_the_busiest_of_all_seconds(times):
     times.sort()
