@@ -12,8 +12,8 @@ from batchverify.report.legend import legend_sheet
 from batchverify.report.summary import Ending, Summary, beijing_time, yuan
 from batchverify.words import Lang, label_of_status
 
-_SUMMARY_WIDTHS = (30, 18, 18, 60)
-_QUOTA_WIDTHS = (44, 16, 16, 20)
+_SUMMARY_WIDTHS = (54, 14, 14, 50)
+_QUOTA_WIDTHS = (66, 14, 14, 14)
 
 Row = tuple[str | int, ...]
 _Words = Mapping[str, str]
@@ -106,7 +106,7 @@ _ZH: _Words = {
     "unique": "不同的查询",
     "duplicate": "与其他行重复",
     "reused": "复用历史答复（含在不同的查询内）",
-    "blocked": "本地拦截",
+    "blocked": "本地检查拦截",
     "cost": "费用",
     "yuan": "元",
     "unit_price": "单价",

@@ -70,14 +70,11 @@ def cell_xml(reference: str, value: CellValue | int, style: int, losses: Losses)
     >>> cell_xml("B2", NumberCell(literal="6.2E+17"), 1, Losses())
     '<c r="B2" s="1"><v>6.2E+17</v></c>'
     """
-    if isinstance(value, NumberCell):
-        if _NUMBER.fullmatch(value.literal):
-            return f'<c r="{reference}" s="{style}"><v>{value.literal}</v></c>'
-        value = value.literal
-    elif isinstance(value, OddCell):
-        value = value.text
-    elif isinstance(value, int):
-        return f'<c r="{reference}" s="{style}"><v>{value}</v></c>'
+    if isinstance(value, int):
+        value = NumberCell(literal=str(value))
+    if isinstance(value, NumberCell) and _NUMBER.fullmatch(value.literal):
+        return f'<c r="{reference}" s="{style}"><v>{value.literal}</v></c>'
+    value = plain_text(value)
     if not value:
         return f'<c r="{reference}" s="{style}"/>'
     return f'<c r="{reference}" s="{style}" t="inlineStr"><is>{text_element(value, losses)}</is></c>'
@@ -108,6 +105,21 @@ def cell_emitter(
         return "".join(pieces)
 
     return emit
+
+
+def plain_text(value: CellValue) -> str:
+    """Give a cell's text for csv, where every cell is text. A number keeps the spelling of the file.
+
+    >>> plain_text(NumberCell(literal="6.2E+17")), plain_text("00123")
+    ('6.2E+17', '00123')
+    """
+    match value:
+        case NumberCell():
+            return value.literal
+        case OddCell():
+            return value.text
+        case _:
+            return value
 
 
 def displayed_width(text: str) -> int:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from batchverify.model import CellValue, NumberCell, OddCell, Outcome, Record
-from batchverify.tables.layout import Layout
+from batchverify.model import CellValue, Outcome, Record
+from batchverify.tables.cell_xml import plain_text
+from batchverify.tables.layout import Layout, RowsAbove
 from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome
 
 _FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
@@ -44,26 +45,12 @@ def guarded(text: str) -> str:
     return text
 
 
-def plain_text(value: CellValue) -> str:
-    """Give a cell's text for csv, where every cell is text. A number keeps the spelling of the file.
-
-    >>> plain_text(NumberCell(literal="6.2E+17")), plain_text("00123")
-    ('6.2E+17', '00123')
-    """
-    match value:
-        case NumberCell():
-            return value.literal
-        case OddCell():
-            return value.text
-        case _:
-            return value
-
-
 def write_csv(
     out: BinaryIO,
     *,
     dialect: CsvDialect,
-    rows_above: Iterable[Sequence[CellValue]],
+    rows_above: RowsAbove,
+    header_row: int,
     layout: Layout,
     annotated: Iterable[tuple[Record, Outcome | None]],
     guard_theirs: bool,
@@ -78,9 +65,14 @@ def write_csv(
         quoting=csv.QUOTE_ALL if dialect.quote_all else csv.QUOTE_MINIMAL,
     )
     theirs = guards.on_cells if guard_theirs else _as_they_came
-    writer.writerows(theirs(cells) for cells in rows_above)
+    reached = 0
+    for number, cells in rows_above:
+        writer.writerows([""] for _ in range(number - reached - 1))
+        writer.writerow(theirs(cells))
+        reached = number
+    writer.writerows([""] for _ in range(header_row - reached - 1))
     writer.writerow([*theirs(layout.header), *layout.our_labels])
-    writer.writerows(_rows(layout, annotated, theirs, guards))
+    writer.writerows(_rows(layout, annotated, theirs, guards, after=header_row))
     text.flush()
     text.detach()
     return guards.count
@@ -114,9 +106,14 @@ def _rows(
     annotated: Iterable[tuple[Record, Outcome | None]],
     theirs: Callable[[Sequence[CellValue]], list[str]],
     guards: Guards,
+    *,
+    after: int,
 ) -> Iterator[list[str]]:
     blanks = [""] * len(OUR_WIDTHS)
     for record, outcome in annotated:
+        # A workbook leaves blank rows out; here they are written, so that every row keeps its number.
+        yield from ([""] for _ in range(record.number - after - 1))
+        after = record.number
         ours = (
             blanks
             if outcome is None

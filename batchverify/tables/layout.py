@@ -5,14 +5,15 @@ The one thing to know: `Annotator` is the single place where an outcome becomes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from batchverify.model import CellValue, Outcome, Record, RowStatus
-from batchverify.tables.cell_xml import Losses
+from batchverify.model import CellValue, Field, Outcome, Record, RowStatus
+from batchverify.rules.masks import mask
+from batchverify.tables.cell_xml import Losses, plain_text
 from batchverify.tables.our_sheets import RowList
 from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome, our_header
 from batchverify.tables.styles import Look, Looks, look_of
@@ -22,13 +23,16 @@ _TO_FIX = {Lang.EN: "To fix", Lang.ZH: "待修正"}
 _TO_RETRY = {Lang.EN: "To retry", Lang.ZH: "待重试"}
 _FIXABLE = frozenset({RowStatus.BLOCKED, RowStatus.INVALID})
 
+#: Rows above the header, as (number, cells).
+RowsAbove = Iterable[tuple[int, Sequence[CellValue]]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The user's columns that stay (`kept`, indexes into a record's cells), their headers, and the words over ours.
 
     `text_positions` are the positions among the kept ones that hold ID numbers, cards or mobiles: there even a blank cell
-    is a text cell, so that a number typed into it later keeps all its digits.
+    is a text cell, so that a number typed into it later keeps all its digits. `masks` has the positions that are shown masked.
     """
 
     kept: tuple[int, ...]
@@ -36,6 +40,7 @@ class Layout:
     text_positions: frozenset[int]
     lang: Lang
     simulated: bool
+    masks: Mapping[int, Field]
 
     @classmethod
     def of(
@@ -44,19 +49,22 @@ class Layout:
         *,
         width: int,
         ours: Mapping[str, int],
-        number_columns: Sequence[int],
+        fields: Mapping[Field, int],
         lang: Lang,
         simulated: bool,
+        mask_fields: bool = False,
     ) -> Layout:
         """Lay out a result over a table of `width` columns. `ours` are the columns of an earlier result, which are replaced."""
         old = set(ours.values())
         kept = tuple(index for index in range(width) if index not in old)
+        positions = {kept.index(column): field for field, column in fields.items() if column in kept}
         return cls(
             kept=kept,
             header=tuple(header[index] if index < len(header) else "" for index in kept),
-            text_positions=frozenset(kept.index(column) for column in number_columns if column in kept),
+            text_positions=frozenset(position for position, field in positions.items() if field is not Field.NAME),
             lang=lang,
             simulated=simulated,
+            masks=positions if mask_fields else {},
         )
 
     @property
@@ -64,11 +72,16 @@ class Layout:
         return our_header(self.lang)
 
     def cells(self, record: Record) -> Sequence[CellValue]:
-        """Give the user's cells that stay, padded to the width of the header."""
-        cells = record.cells
-        if len(cells) == len(self.kept) and self.kept[-1] == len(cells) - 1:
+        """Give the user's cells that stay, padded to the width of the header, masked where that was asked for."""
+        cells: Sequence[CellValue] = record.cells
+        if len(cells) != len(self.kept) or self.kept[-1] != len(cells) - 1:
+            cells = [cells[index] if index < len(cells) else "" for index in self.kept]
+        if not self.masks:
             return cells
-        return [cells[index] if index < len(cells) else "" for index in self.kept]
+        return [
+            mask(self.masks[position], plain_text(value)) if position in self.masks else value
+            for position, value in enumerate(cells)
+        ]
 
 
 class Annotator:

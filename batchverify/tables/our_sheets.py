@@ -6,6 +6,7 @@ not grow with the rows. Both carry the user's header and ours, so each can be ed
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +17,13 @@ from typing import IO, BinaryIO, Self
 from batchverify.model import CellValue, Sheet
 from batchverify.tables.cell_xml import Losses, cell_emitter, cell_xml, displayed_width
 from batchverify.tables.sheet_xml import column_letters
-from batchverify.tables.styles import MAIN_NAMESPACE, Look, Looks
+from batchverify.tables.styles import MAIN_NAMESPACE, Look, Looks, look_of
+from batchverify.words import recognise_status
 
 _BUFFER_BYTES = 1 << 20
-_TITLE_POINTS = 22
+_TITLE_POINTS = 24
+_LINE_POINTS = 15
+_FIGURE = re.compile(r"\d+\.\d+%?")
 _MAX_WIDTH = 40
 _MIN_WIDTH = 8
 
@@ -30,6 +34,7 @@ class Frame:
 
     widths: tuple[int, ...]
     header_row: int = 0
+    one_page_wide: bool = False
 
     def head(self) -> str:
         """Give everything up to and including `<sheetData>`."""
@@ -37,29 +42,28 @@ class Frame:
             f'<col min="{index}" max="{index}" width="{width}" customWidth="1"/>'
             for index, width in enumerate(self.widths, start=1)
         )
-        pane = ""
+        fit = '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>' if self.one_page_wide else ""
+        view = '<sheetView showGridLines="0" workbookViewId="0"/>'
         if self.header_row:
             below = f"A{self.header_row + 1}"
-            pane = (
-                f'<pane ySplit="{self.header_row}" topLeftCell="{below}" activePane="bottomLeft" state="frozen"/>'
-                f'<selection pane="bottomLeft" activeCell="{below}" sqref="{below}"/>'
+            view = (
+                f'<sheetView workbookViewId="0"><pane ySplit="{self.header_row}" topLeftCell="{below}" activePane="bottomLeft" '
+                f'state="frozen"/><selection pane="bottomLeft" activeCell="{below}" sqref="{below}"/></sheetView>'
             )
         return (
-            f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="{MAIN_NAMESPACE}">'
-            '<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
-            f'<sheetViews><sheetView workbookViewId="0"{"" if pane else " showGridLines=" + chr(34) + "0" + chr(34)}>{pane}</sheetView></sheetViews>'
-            f'<sheetFormatPr defaultRowHeight="15"/><cols>{columns}</cols><sheetData>'
+            f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="{MAIN_NAMESPACE}">{fit}'
+            f'<sheetViews>{view}</sheetViews><sheetFormatPr defaultRowHeight="15"/><cols>{columns}</cols><sheetData>'
         )
 
     def tail(self, last_row: int) -> str:
-        """Give `</sheetData>` and the rest: a filter over the rows, one page wide, no green corners on numbers kept as text."""
-        area = self.area(last_row)
-        filtered = f'<autoFilter ref="{area}"/>' if self.header_row else ""
+        """Give `</sheetData>` and the rest: a filter over the rows, the page, no green corners on numbers kept as text."""
+        filtered = f'<autoFilter ref="{self.area(last_row)}"/>' if self.header_row else ""
+        everything = f"A1:{column_letters(len(self.widths) - 1)}{max(last_row, 1)}"
+        fit = ' fitToWidth="1" fitToHeight="0"' if self.one_page_wide else ""
         return (
             f'</sheetData>{filtered}<pageMargins left="0.4" right="0.4" top="0.5" bottom="0.5" header="0.3" footer="0.3"/>'
-            '<pageSetup paperSize="9" orientation="landscape" fitToWidth="1" fitToHeight="0"/>'
-            f'<ignoredErrors><ignoredError sqref="A1:{column_letters(len(self.widths) - 1)}{max(last_row, 1)}" numberStoredAsText="1"/></ignoredErrors>'
-            "</worksheet>"
+            f'<pageSetup paperSize="9" orientation="landscape"{fit}/>'
+            f'<ignoredErrors><ignoredError sqref="{everything}" numberStoredAsText="1"/></ignoredErrors></worksheet>'
         )
 
     def area(self, last_row: int) -> str:
@@ -82,24 +86,54 @@ def row_xml(number: int, cells: str, *, height_points: int = 0) -> str:
 
 
 def drawn(sheet: Sheet, looks: Looks, losses: Losses) -> Iterator[bytes]:
-    """Give the worksheet part of a sheet. Its first row is the title, `heading_rows` are indexes into its rows."""
-    yield Frame(widths=sheet.widths).head().encode()
+    """Give the worksheet part of a sheet. Its first row is the title, `heading_rows` are indexes into its rows.
+
+    Figures and what stands over them go to the right, the word for a status gets the status' color, and the last column
+    wraps. Other text runs on over the blank cells at its right.
+    """
+    frame = Frame(widths=sheet.widths, one_page_wide=True)
+    yield frame.head().encode()
     for index, row in enumerate(sheet.rows):
         number = index + 1
-        look = _look_of_row(index, sheet)
+        padded = row + ("",) * (len(sheet.widths) - len(row)) if index in sheet.heading_rows else row
         cells = "".join(
-            cell_xml(f"{column_letters(column)}{number}", value, looks[Look.NUMBER if isinstance(value, int) else look], losses)
-            for column, value in enumerate(row)
-            if value != "" or look is Look.HEADING
+            cell_xml(f"{column_letters(column)}{number}", value, looks[_look(sheet, index, column)], losses)
+            for column, value in enumerate(padded)
+            if value != "" or index in sheet.heading_rows
         )
-        yield row_xml(number, cells, height_points=0 if index else _TITLE_POINTS).encode()
-    yield Frame(widths=sheet.widths).tail(len(sheet.rows)).encode()
+        yield row_xml(number, cells, height_points=_height(sheet, index)).encode()
+    yield frame.tail(len(sheet.rows)).encode()
 
 
-def _look_of_row(index: int, sheet: Sheet) -> Look:
+def _look(sheet: Sheet, index: int, column: int) -> Look:
     if index == 0:
         return Look.TITLE
-    return Look.HEADING if index in sheet.heading_rows else Look.WRAPPED
+    if index in sheet.heading_rows:
+        below = sheet.rows[index + 1] if index + 1 < len(sheet.rows) else ()
+        return Look.FIGURE_HEADING if _is_figure(below, column) else Look.HEADING
+    value = sheet.rows[index][column]
+    if isinstance(value, int):
+        return Look.NUMBER
+    if _is_figure(sheet.rows[index], column):
+        return Look.FIGURE
+    if column == 0 and (status := recognise_status(value)):
+        return look_of(status)
+    return Look.WRAPPED if column == len(sheet.widths) - 1 else Look.TEXT
+
+
+def _is_figure(row: Sequence[str | int], column: int) -> bool:
+    return 0 < column < len(row) and (isinstance(row[column], int) or _FIGURE.fullmatch(str(row[column])) is not None)
+
+
+def _height(sheet: Sheet, index: int) -> int:
+    """Give a row's height, 0 for the usual one. Programs differ in whether they fit wrapped rows on opening, so we say it."""
+    if index == 0:
+        return _TITLE_POINTS
+    row = sheet.rows[index]
+    if len(row) < len(sheet.widths):
+        return 0
+    lines = -(-displayed_width(str(row[-1])) // sheet.widths[-1])
+    return lines * _LINE_POINTS if lines > 1 else 0
 
 
 class RowList:

@@ -25,7 +25,9 @@ class Look(StrEnum):
     OUR_HEADER = "our_header"  # over our columns
     TITLE = "title"
     HEADING = "heading"
+    FIGURE_HEADING = "figure_heading"
     NUMBER = "number"
+    FIGURE = "figure"  # yuan and shares, spelled out
     WRAPPED = "wrapped"
     MATCHED = "status_matched"
     MISMATCHED = "status_mismatched"
@@ -81,14 +83,16 @@ def _fill(color: str) -> str:
 #: look -> (font, fill or "", number format, alignment). 49 is "@", text; 3 is "#,##0".
 _DRAWN: dict[Look, tuple[str, str, int, str]] = {
     Look.PLAIN: (_font(), "", 0, ""),
-    Look.TEXT: (_font(), "", 49, ""),
+    Look.TEXT: (_font(), "", 49, '<alignment vertical="top"/>'),
     Look.HEADER: (_font(bold=True), _fill("E7EBF0"), 49, '<alignment vertical="center" wrapText="1"/>'),
     Look.OUR_HEADER: (_font("FFFFFF", bold=True), _fill("1F4E78"), 49, '<alignment vertical="center" wrapText="1"/>'),
     Look.TITLE: (_font("1F4E78", bold=True, size=14), "", 49, ""),
-    Look.HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, '<alignment vertical="center" wrapText="1"/>'),
+    Look.HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, ""),
     Look.NUMBER: (_font(), "", 3, '<alignment horizontal="right" vertical="top"/>'),
+    Look.FIGURE: (_font(), "", 49, '<alignment horizontal="right" vertical="top"/>'),
+    Look.FIGURE_HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, '<alignment horizontal="right"/>'),
     Look.WRAPPED: (_font(), "", 49, '<alignment vertical="top" wrapText="1"/>'),
-} | {look: (_font(ink), _fill(paper), 49, "") for look, (ink, paper) in _STATUS_COLORS.items()}
+} | {look: (_font(ink), _fill(paper), 49, '<alignment vertical="top"/>') for look, (ink, paper) in _STATUS_COLORS.items()}
 
 
 def _xf(font: int, fill: int, number_format: int, alignment: str) -> str:

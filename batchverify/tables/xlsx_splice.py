@@ -20,7 +20,7 @@ from batchverify.tables.outcome_cells import OUR_WIDTHS
 from batchverify.tables.package import Package
 from batchverify.tables.sheet_xml import COLUMN_INDEXES, MAX_COLUMNS, NotPlain, RowXml, SheetScan, column_letters, spans_of
 from batchverify.tables.styles import Look, Looks, extended_styles
-from batchverify.tables.workbook_xml import TheirSheet, TheirWorkbook, extended_workbook
+from batchverify.tables.workbook_xml import OurSheet, TheirSheet, TheirWorkbook, extended_workbook
 from batchverify.tables.xlsx_writer import write_our_sheets
 
 _BYTES_A_ROW = 2_000  # about what our cells take beside a row; only decides whether the part needs the sizes of ZIP64
@@ -58,25 +58,32 @@ class Splice:
     looks: Looks
 
 
-def plan_splice(source: ZipFile, *, sheet: str, header_row: int, ours: Mapping[str, int], keys: Sequence[str]) -> Splice:
+def plan_splice(source: ZipFile, *, sheet_part: str, header_row: int, ours: Mapping[str, int], keys: Sequence[str]) -> Splice:
     """Look at the whole workbook without changing anything, and say where our columns go.
 
     `ours` are the columns of an earlier result by key: complete, they are written over in place; else they are taken out.
     Raises `NotPlain`, with the reason, when the workbook cannot be kept as it is.
     """
     theirs = TheirWorkbook.read(source)
-    found = next((one for one in theirs.sheets if one.title == sheet), None)
+    found = next((one for one in theirs.sheets if one.part == sheet_part), None)
     if found is None:
-        raise NotPlain(f"The workbook's sheet {sheet!r} could not be found again.")
+        raise NotPlain(f"The workbook's sheet in {sheet_part!r} could not be found again.")
     old = frozenset(ours.values())
     extent = measure(cast("BinaryIO", source.open(found.part)), name=found.part, header_row=header_row, without=old)
     complete = len(old) == len(keys) and all(key in ours for key in keys)
     first = extent.last_column + 1
     columns = tuple(ours[key] for key in keys) if complete else tuple(range(first, first + len(keys)))
     if max(columns) >= MAX_COLUMNS:
-        raise NotPlain(f"The sheet {sheet!r} has no room for {len(keys)} columns at its right.")
+        raise NotPlain(f"The sheet {found.title!r} has no room for {len(keys)} columns at its right.")
     styles, looks = extended_styles(source.read(theirs.styles_part))
+    # Tried once now: after the pass over the rows it would be too late to choose another way.
+    extended_workbook(theirs, [OurSheet(title="a", part="a")], dropped=dropped_sheets(theirs, found), keep_macros=True)
     return Splice(theirs=theirs, sheet=found, extent=extent, columns=columns, old=old, styles=styles, looks=looks)
+
+
+def dropped_sheets(theirs: TheirWorkbook, annotated: TheirSheet) -> list[TheirSheet]:
+    """Give the sheets of an earlier result. One that is itself the input (To retry, edited) has become a sheet of theirs."""
+    return [sheet for sheet in theirs.sheets if sheet.marked and sheet != annotated]
 
 
 def measure(part: BinaryIO, *, name: str, header_row: int, without: frozenset[int]) -> Extent:
@@ -97,15 +104,15 @@ def measure(part: BinaryIO, *, name: str, header_row: int, without: frozenset[in
 
 
 def _last_filled(xml: bytes, without: frozenset[int]) -> int:
-    end = xml.rfind(b"</c>")
-    if end < 0:
-        return -1
-    start = xml.rfind(b"<c ", 0, end)
-    found = _LAST_COLUMN.match(xml, start) if start >= 0 else None
-    if found and not without:
+    last = xml.rfind(b"<c ")
+    found = _LAST_COLUMN.match(xml, last) if last >= 0 else None
+    if found and not without and xml.endswith(b"</c></row>"):
         return COLUMN_INDEXES[found[1].decode()]
-    filled = (column for column, start, end in spans_of(xml) if column not in without and xml[start:end].endswith(b"</c>"))
-    return max(filled, default=-1)
+    # The longer way also shows that every cell can be told apart, which writing relies on wherever it is not a mere append.
+    spans = spans_of(xml)
+    return max(
+        (column for column, start, end in spans if column not in without and xml.endswith(b"</c>", start, end)), default=-1
+    )
 
 
 def write_spliced(
@@ -127,8 +134,7 @@ def write_spliced(
     """
     losses = Losses()
     theirs, looks = splice.theirs, splice.looks
-    # A list of ours that is itself the input (To retry, edited) has become a sheet of theirs.
-    dropped = [sheet for sheet in theirs.sheets if sheet.marked and sheet != splice.sheet]
+    dropped = dropped_sheets(theirs, splice.sheet)
     gone = {sheet.part for sheet in dropped} | {_links_of(sheet.part) for sheet in dropped}
     gone |= (
         set()

@@ -10,9 +10,9 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from batchverify.model import CellValue, Outcome, Record, Sheet
+from batchverify.model import Outcome, Record, Sheet
 from batchverify.tables.cell_xml import Losses, cell_emitter
-from batchverify.tables.layout import Annotator, Layout
+from batchverify.tables.layout import Annotator, Layout, RowsAbove
 from batchverify.tables.our_sheets import Frame, drawn, fitting_widths, row_xml
 from batchverify.tables.outcome_cells import OUR_WIDTHS
 from batchverify.tables.package import Package
@@ -21,8 +21,6 @@ from batchverify.tables.workbook_xml import OurSheet, own_workbook_parts, sheet_
 
 _SAMPLE_ROWS = 200
 _ROWS_A_WRITE = 256
-#: Rows above the header, as (number, cells).
-RowsAbove = Sequence[tuple[int, Sequence[CellValue]]]
 
 
 def write_own_workbook(
