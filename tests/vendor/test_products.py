@@ -1,7 +1,7 @@
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchverify.errors import BadRequest, NotSent, SettingsError
@@ -143,7 +143,7 @@ def test_four_hosts_are_known():
         (Product.ID2, "/IDCard", ["idCard", "name"]),
     ],
 )
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(name=st.text(min_size=1, max_size=64), digits=st.from_regex(r"[0-9]{1,19}", fullmatch=True))
 def test_a_target_carries_exactly_the_fields_in_the_vendors_order(product, path, names, name, digits):
     asked = Query(product=product, name=name, id_card=digits, account_no=digits, mobile=digits)

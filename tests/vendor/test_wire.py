@@ -175,6 +175,29 @@ def test_a_connection_that_ends_while_idle_is_forgotten(listen, run):
     assert server.connections == 2
 
 
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(listen, run):
+    """The connection stays open, so only the data itself can give it away."""
+
+    def script(peer):
+        while peer.read():
+            peer.send(PLAIN)
+            time.sleep(0.05)
+            peer.send(EMPTY)
+
+    server = listen(script)
+
+    async def ask_twice():
+        wire = wire_to(server.port)
+        first = await wire.exchange(ASK)
+        await asyncio.sleep(0.2)
+        second = await wire.exchange(ASK)
+        await wire.close()
+        return first.status, second.status
+
+    assert run(ask_twice()) == (200, 200)
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
 def never_shakes_hands(peer):
     peer.wait_for_data()
     peer.wait_for_end()
