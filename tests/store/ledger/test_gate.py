@@ -334,23 +334,31 @@ def test_an_ended_run_reserves_nothing_more(desk, make):
         ("UPDATE run SET spent = spent + 100 WHERE cap_asks IS NOT NULL", "CHECK constraint failed"),
         ("UPDATE run SET ended_at = 1 WHERE reserved > 0", "CHECK constraint failed"),
         (
-            "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono, settled_at, code) "
-            "VALUES (1, x'01', x'01', 'id2', 'answered', 1, 1, 1, '01')",
+            (
+                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono, settled_at, code) "
+                "VALUES (1, x'01', x'01', 'id2', 'answered', 1, 1, 1, '01')"
+            ),
             "an attempt begins as open",
         ),
         (
-            "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
-            "SELECT run, key, x'99', product, 'open', 1, 1 FROM attempt WHERE number = 1",
+            (
+                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
+                "SELECT run, key, x'99', product, 'open', 1, 1 FROM attempt WHERE number = 1"
+            ),
             "UNIQUE constraint failed: attempt.key, attempt.released",
         ),
         (
-            "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
-            "SELECT run, x'99', id_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4",
+            (
+                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
+                "SELECT run, x'99', id_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4"
+            ),
             "UNIQUE constraint failed: attempt.id_tag",
         ),
         (
-            "INSERT INTO attempt (run, key, id_tag, card_tag, product, state, reserved_at, reserved_mono) "
-            "SELECT run, x'99', x'99', card_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4",
+            (
+                "INSERT INTO attempt (run, key, id_tag, card_tag, product, state, reserved_at, reserved_mono) "
+                "SELECT run, x'99', x'99', card_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4"
+            ),
             "UNIQUE constraint failed: attempt.card_tag",
         ),
     ],
