@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -154,10 +155,10 @@ def _best_delimiter(snapshot: Snapshot, draft: CsvFormat, *, name: str) -> str:
 
     def rank(delimiter: str) -> tuple[float, int]:
         form = CsvFormat(encoding=draft.encoding, has_bom=draft.has_bom, delimiter=delimiter, line_ending="\n", quote_all=False)
-        try:
-            rows = [record.cells for record in islice(CsvSource(snapshot, form, name=name).records(), SEARCHED_ROWS)]
-        except InputError:
-            return -1, 0  # under another delimiter its quotes may well be in order
+        rows = []
+        # Quotes may be out of order below the header, or only under this delimiter: what came before them still tells.
+        with suppress(InputError):
+            rows.extend(record.cells for record in islice(CsvSource(snapshot, form, name=name).records(), SEARCHED_ROWS))
         return max(map(header_score, rows), default=0), max(map(len, rows), default=0)
 
     return max(_DELIMITERS, key=rank)

@@ -26,7 +26,7 @@ def row(inner):
 class Trickle(io.BytesIO):
     """A part that comes a few bytes at a time, so that every boundary falls somewhere."""
 
-    def read(self, size=-1, /):
+    def read(self, _size=-1, /):
         return super().read(7)
 
 
