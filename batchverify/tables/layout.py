@@ -89,9 +89,8 @@ class Annotator:
 
     def __init__(self, layout: Layout, looks: Looks, losses: Losses, *, widths: tuple[int, ...], folder: Path) -> None:
         self._layout = layout
-        header = (*layout.header, *layout.our_labels)
         self.to_fix, self.to_retry = (
-            RowList(header, (*widths, *OUR_WIDTHS), looks, losses, ours_from=len(layout.header), folder=folder) for _ in range(2)
+            RowList(layout.header, widths, layout.our_labels, looks, losses, folder=folder) for _ in range(2)
         )
         text = looks[Look.TEXT]
         self._styles = {status: [looks[look_of(status)], *[text] * (len(OUR_WIDTHS) - 1)] for status in RowStatus}
@@ -115,5 +114,5 @@ class Annotator:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.to_fix.__exit__()
-        self.to_retry.__exit__()
+        self.to_fix.close()
+        self.to_retry.close()

@@ -11,11 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, BinaryIO, Self
+from typing import IO
 
 from batchverify.model import CellValue, Sheet
 from batchverify.tables.cell_xml import Losses, cell_emitter, cell_xml, displayed_width
+from batchverify.tables.outcome_cells import OUR_WIDTHS, SENTENCES
 from batchverify.tables.sheet_xml import column_letters
 from batchverify.tables.styles import MAIN_NAMESPACE, Look, Looks, look_of
 from batchverify.words import recognise_status
@@ -23,6 +25,7 @@ from batchverify.words import recognise_status
 _BUFFER_BYTES = 1 << 20
 _TITLE_POINTS = 24
 _LINE_POINTS = 15
+_WRAP_SLACK = 4  # a line breaks between words, not at the edge
 _FIGURE = re.compile(r"\d+\.\d+%?")
 _MAX_WIDTH = 40
 _MIN_WIDTH = 8
@@ -130,56 +133,63 @@ def _height(sheet: Sheet, index: int) -> int:
     if index == 0:
         return _TITLE_POINTS
     row = sheet.rows[index]
-    if len(row) < len(sheet.widths):
-        return 0
-    lines = -(-displayed_width(str(row[-1])) // sheet.widths[-1])
+    return _wrapped_height(str(row[-1]), sheet.widths[-1]) if len(row) == len(sheet.widths) else 0
+
+
+@lru_cache(maxsize=1024)
+def _wrapped_height(text: str, width: int) -> int:
+    """Give the height of a wrapped sentence of ours, 0 for one line. There are few sentences, and no person is in them."""
+    lines = -(-displayed_width(text) // (width - _WRAP_SLACK))
     return lines * _LINE_POINTS if lines > 1 else 0
 
 
 class RowList:
-    """A sheet of rows to do again: To fix or To retry. Rows are kept in an unnamed file in `folder` until it is drawn."""
+    """A sheet of rows to do again: To fix or To retry. Rows are kept in an unnamed file in `folder` until it is drawn.
+
+    `theirs` are the user's headers and their widths; ours follow.
+    """
 
     def __init__(
-        self, header: Sequence[str], widths: tuple[int, ...], looks: Looks, losses: Losses, *, ours_from: int, folder: Path
+        self, theirs: Sequence[str], widths: tuple[int, ...], labels: Sequence[str], looks: Looks, losses: Losses, *, folder: Path
     ) -> None:
-        self._frame = Frame(widths=widths, header_row=1)
-        self._emit = cell_emitter(range(len(header)), losses)
-        self._looks = looks
-        self._rows = 1
-        self._ours_from = ours_from
-        self._header = tuple(header)
-        self._text_styles = [looks[Look.TEXT]] * ours_from
-        self._always = [True] * ours_from + [False] * (len(header) - ours_from)
-        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_BUFFER_BYTES, dir=str(folder))  # noqa: SIM115  (closed by __exit__)
-        styles = [looks[Look.HEADER]] * ours_from + [looks[Look.OUR_HEADER]] * (len(header) - ours_from)
-        self._spool.write((self._frame.head() + row_xml(1, self._emit(1, self._header, styles, self._always))).encode())
+        self._frame = Frame(widths=(*widths, *OUR_WIDTHS), header_row=1)
+        self._emit = cell_emitter(range(len(theirs) + len(labels)), losses)
+        self._wrapped = looks[Look.WRAPPED]
+        self._last_row = 1
+        self._text = [looks[Look.TEXT]] * len(theirs)
+        # Blank cells of the user's are text cells too: what is typed into them keeps all its digits.
+        self._kept = [True] * len(theirs) + [False] * len(labels)
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_BUFFER_BYTES, dir=str(folder))  # noqa: SIM115  (closed by close)
+        styles = [looks[Look.HEADER]] * len(theirs) + [looks[Look.OUR_HEADER]] * len(labels)
+        header = self._emit(1, [*theirs, *labels], styles, self._kept)
+        self._spool.write((self._frame.head() + row_xml(1, header)).encode())
 
     def add(self, cells: Sequence[CellValue], our_texts: Sequence[str], our_styles: Sequence[int]) -> None:
-        """Append a row: the user's cells, then ours. Every cell of the user's is made a text cell, blank ones too."""
-        self._rows += 1
-        values = [*cells, *our_texts]
-        self._spool.write(
-            row_xml(self._rows, self._emit(self._rows, values, [*self._text_styles, *our_styles], self._always)).encode()
-        )
+        """Append a row: the user's cells, then ours, with the sentences wrapped so that all of them can be read."""
+        self._last_row += 1
+        styles = [*self._text, *our_styles]
+        for index in SENTENCES:
+            styles[len(self._text) + index] = self._wrapped
+        height = max(_wrapped_height(our_texts[index], OUR_WIDTHS[index]) for index in SENTENCES)
+        emitted = self._emit(self._last_row, [*cells, *our_texts], styles, self._kept)
+        self._spool.write(row_xml(self._last_row, emitted, height_points=height).encode())
 
+    @property
     def area(self) -> str:
-        """Give the filtered range."""
-        return self._frame.area(self._rows)
+        """The filtered range."""
+        return self._frame.area(self._last_row)
 
     @property
     def size_bytes(self) -> int:
         return self._spool.tell()
 
-    def write_to(self, part: BinaryIO | IO[bytes]) -> None:
+    def write_to(self, part: IO[bytes]) -> None:
         """Write the worksheet part. No row can be added after it."""
-        self._spool.write(self._frame.tail(self._rows).encode())
+        self._spool.write(self._frame.tail(self._last_row).encode())
         self._spool.seek(0)
         shutil.copyfileobj(self._spool, part, _BUFFER_BYTES)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._spool.close()
 
 

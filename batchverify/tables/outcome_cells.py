@@ -26,10 +26,10 @@ _BEIJING = timezone(timedelta(hours=8))
 _SIMULATED = "-simulated"
 #: Column widths in characters, in the order of the columns.
 _WIDTHS = {
-    "bv_status": 14,
+    "bv_status": 22,
     "bv_code": 16,
-    "bv_message": 44,
-    "bv_action": 44,
+    "bv_message": 60,
+    "bv_action": 60,
     "bv_source": 17,
     "bv_billed": 11,
     "bv_bank": 20,
@@ -50,6 +50,8 @@ _WIDTHS = {
     "bv_request_id": 40,
     "bv_row": 14,
 }
+#: Where the columns with whole sentences stand among ours: they wrap on the lists of rows to do again.
+SENTENCES = tuple(index for index, (key, _) in enumerate(RESULT_COLUMNS) if key in ("bv_message", "bv_action"))
 OUR_WIDTHS = tuple(_WIDTHS[key] for key, _ in RESULT_COLUMNS)
 #: Codes whose message fits any field, so the field is named before it.
 _ABOUT_ANY_FIELD = frozenset({"missing_field", "precision_lost", "scientific_text", "formula_without_value", "odd_cell"})

@@ -23,6 +23,7 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _WORKBOOK_TYPE = f"{_TYPE}.sheet.main+xml".encode()
 _MACRO_TYPE = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_QUOTES = {"&quot;": '"', "&apos;": "'"}
 _MARK = "bv_sheet_"
 _MAX_TITLE = 31
 
@@ -172,8 +173,7 @@ def _read(source: ZipFile, name: str) -> bytes:
 
 def _attributes(tag: bytes) -> dict[str, str]:
     return {
-        key: unescape(double or single, {"&quot;": '"', "&apos;": "'"})
-        for key, double, single in _ATTRIBUTE.findall(tag.decode("utf-8", "replace"))
+        key: unescape(double or single, _QUOTES) for key, double, single in _ATTRIBUTE.findall(tag.decode("utf-8", "replace"))
     }
 
 
@@ -194,7 +194,7 @@ def _marked_titles(xml: bytes) -> set[str]:
     found = _NAMES.search(xml)
     for name in _NAME.findall(found[1] if found else b""):
         if _attributes(name[: name.index(b">")]).get("name", "").startswith(_MARK):
-            content = unescape(name[name.index(b">") + 1 : name.rindex(b"<")].decode("utf-8", "replace"))
+            content = unescape(name[name.index(b">") + 1 : name.rindex(b"<")].decode("utf-8", "replace"), _QUOTES)
             if target := _MARKED.match(content):
                 titles.add((target[1] or target[2]).replace("''", "'"))
     return titles

@@ -282,7 +282,7 @@ def widened_head(head: bytes, columns: Sequence[int], *, last_row: int) -> bytes
     """Give a worksheet's head with its dimension widened and widths for our columns; the widths of theirs stay.
 
     >>> widened_head(b'<worksheet><dimension ref="A1:C9"/><sheetData>', [3], last_row=9)
-    b'<worksheet><dimension ref="A1:D9"/><cols><col min="4" max="4" width="14" customWidth="1"/></cols><sheetData>'
+    b'<worksheet><dimension ref="A1:D9"/><cols><col min="4" max="4" width="22" customWidth="1"/></cols><sheetData>'
     """
     area = b"A1:%b%d" % (column_letters(max(columns)).encode(), max(last_row, 1))
     head = _DIMENSION.sub(rb"\g<1>%b\g<2>" % area, head, count=1)

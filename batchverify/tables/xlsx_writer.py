@@ -124,7 +124,7 @@ def write_our_sheets(
     for sheet in sheets[:1]:
         package.write(named(sheet.title).part, drawn(sheet, looks, losses))
     for title, rows in annotator.lists:
-        with package.open(named(title, rows.area()).part, expected_bytes=rows.size_bytes) as part:
+        with package.open(named(title, rows.area).part, expected_bytes=rows.size_bytes) as part:
             rows.write_to(part)
     for sheet in sheets[1:]:
         package.write(named(sheet.title).part, drawn(sheet, looks, losses))
