@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BATCHVERIFY_", extra="forbid", frozen=True)
 
     endpoint: str = VENDOR_ENDPOINT
-    app_code: SecretStr | None = Field(default=None, validation_alias=AliasChoices("BATCHVERIFY_APPCODE", "app_code"), exclude=True)
+    app_code: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("BATCHVERIFY_APPCODE", "app_code"), exclude=True
+    )
     home: Path | None = None
     lang: Literal["en", "zh"] | None = None
     operator: str = ""
@@ -89,11 +91,15 @@ def load_settings(**options: Any) -> Settings:
     try:
         return Settings(**given)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"A settings file is not valid TOML: {error}. Mend batchverify.toml or config.toml in the home.") from None
+        raise SettingsError(
+            f"A settings file is not valid TOML: {error}. Mend batchverify.toml or config.toml in the home."
+        ) from None
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise SettingsError(f"The setting {where!r} does not fit: {problem['msg']}. See `batchverify run --help` or the settings files.") from None
+        raise SettingsError(
+            f"The setting {where!r} does not fit: {problem['msg']}. See `batchverify run --help` or the settings files."
+        ) from None
 
 
 def app_code(settings: Settings, home: Path) -> Secret:

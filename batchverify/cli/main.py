@@ -120,7 +120,9 @@ def run(files: tuple[Path, ...], **given: Any) -> int:
     settings = _start(given)
     options, bounds = given_options.options_of(given, settings), given_options.bounds_of(given, settings)
     if len(files) > 1 and given["output"] is not None:
-        raise InputError("One --output cannot take the results of several files. Leave it out: each result goes beside its input.")
+        raise InputError(
+            "One --output cannot take the results of several files. Leave it out: each result goes beside its input."
+        )
     return _each(given, settings, files, lambda file, session: run_file(file, options, bounds, session))
 
 
@@ -148,8 +150,15 @@ def resume(job: str, **given: Any) -> int:
 
 @cli.command()
 @click.argument("job")
-@click.option("--what", type=click.Choice(["failed", "locked", "in_doubt", "all-open"]), multiple=True, help="Which rows. Default: failed and locked.")
-@click.option("--accept-double-charge", is_flag=True, help="Ask what is in doubt again, although it may have been billed already.")
+@click.option(
+    "--what",
+    type=click.Choice(["failed", "locked", "in_doubt", "all-open"]),
+    multiple=True,
+    help="Which rows. Default: failed and locked.",
+)
+@click.option(
+    "--accept-double-charge", is_flag=True, help="Ask what is in doubt again, although it may have been billed already."
+)
 @click.option("--sandbox", is_flag=True, hidden=True)
 @given_options.spending_options
 @given_options.delivery_options
@@ -186,7 +195,9 @@ def render(job: str, **given: Any) -> int:
     from batchverify.job import render_job
 
     settings = _start(given)
-    rendered = render_job(job, _session(settings, given, _Watcher(given, settings)), change=lambda kept: given_options.with_output(kept, given))
+    rendered = render_job(
+        job, _session(settings, given, _Watcher(given, settings)), change=lambda kept: given_options.with_output(kept, given)
+    )
     _show(rendered, given, settings)
     return 0
 
@@ -216,7 +227,9 @@ def jobs(**given: Any) -> int:
         _print(listed)
     else:
         for job in listed:
-            click.echo(f"{job['job']}  {job['created_at']}  {'finished' if job['finished'] else job['ended']}  {job['product']}  {job['file']}")
+            click.echo(
+                f"{job['job']}  {job['created_at']}  {'finished' if job['finished'] else job['ended']}  {job['product']}  {job['file']}"
+            )
     return 0
 
 
@@ -228,8 +241,10 @@ def sandbox(port: int, latency_ms: float, quota: int | None) -> int:
     """Serve the vendor in miniature on this machine, until Ctrl-C."""
     from batchverify import sandbox as vendor
 
-    chosen = {} if quota is None else {"quota": quota}
-    vendor.serve(vendor.Settings(latency_seconds=latency_ms / 1000, **chosen), port=port)
+    settings = vendor.Settings(latency_seconds=latency_ms / 1000)
+    if quota is not None:
+        settings = vendor.Settings(latency_seconds=latency_ms / 1000, quota=quota)
+    vendor.serve(settings, port=port, on_ready=lambda endpoint: click.echo(f"Sandbox at {endpoint}"))
     return 0
 
 
@@ -309,7 +324,9 @@ class _Watcher:
         if not plan.asks or self._given.get("yes") or cap_asks is not None:
             return
         if not sys.stdin.isatty():
-            raise InputError("Nothing was asked: there is no terminal to confirm the plan. Add --yes, --max-asks N or --max-yuan X.")
+            raise InputError(
+                "Nothing was asked: there is no terminal to confirm the plan. Add --yes, --max-asks N or --max-yuan X."
+            )
         if not click.confirm(f"Ask {plan.asks:,} questions for at most ¥{plan.worst_price:.2f}?", err=True):
             raise InputError("Nothing was asked: the plan was not confirmed.")
 
@@ -331,7 +348,9 @@ class _Watcher:
 def _start(given: dict[str, Any]) -> Settings:
     """Set up logging and read the settings."""
     handler = logging.FileHandler(given["log_file"], encoding="utf-8") if given["log_file"] else logging.StreamHandler()
-    logging.basicConfig(level=given["log_level"].upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=given["log_level"].upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     for name in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(name).disabled = True  # httpx writes the whole URL, and so the person, at INFO
     return given_options.settings_of(given)

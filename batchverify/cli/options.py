@@ -58,38 +58,69 @@ def _stack(*options: _Command) -> Callable[[_Command], _Command]:
 
 
 home_options = _stack(
-    click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of ledger, cache and keys. Default: BATCHVERIFY_HOME, else your data folder."),
+    click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of ledger, cache and keys. Default: BATCHVERIFY_HOME, else your data folder.",
+    ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True),
     click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the log here instead of to stderr."),
 )
-lang_option = click.option("--lang", type=click.Choice(["en", "zh"]), help="Language of labels. Default: by locale. Both are understood when read back.")
+lang_option = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), help="Language of labels. Default: by locale. Both are understood when read back."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout, and nothing else there.")
 reading_options = _stack(
-    click.option("--map", "mapping", type=FieldColumn(), multiple=True, help="Which column holds name, idCard, accountNo or mobile. Repeatable."),
+    click.option(
+        "--map",
+        "mapping",
+        type=FieldColumn(),
+        multiple=True,
+        help="Which column holds name, idCard, accountNo or mobile. Repeatable.",
+    ),
     click.option("--sheet", help="Name of the sheet. Default: the one that looks most like a list of people."),
-    click.option("--header-row", type=click.IntRange(min=1), help="Number of the header row. Default: found in the first 20 rows."),
+    click.option(
+        "--header-row", type=click.IntRange(min=1), help="Number of the header row. Default: found in the first 20 rows."
+    ),
     click.option("--encoding", help="Encoding of a csv. Default: found, never guessed."),
     click.option("--delimiter", help="Delimiter of a csv. Default: by the header line."),
     click.option("--skip-hidden", is_flag=True, help="Leave out hidden and filtered rows."),
 )
 asking_options = _stack(
-    click.option("--product", type=click.Choice(_PRODUCTS), default="bank3", show_default=True, help="What is asked; auto takes for each row what its fields allow."),
+    click.option(
+        "--product",
+        type=click.Choice(_PRODUCTS),
+        default="bank3",
+        show_default=True,
+        help="What is asked; auto takes for each row what its fields allow.",
+    ),
     click.option("--sandbox", is_flag=True, help="Ask the built-in sandbox: needs no AppCode, costs nothing."),
     click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only)."),
     click.option("--checks", type=click.Choice(["strict", "block", "warn", "off"]), help="What local checks do. Default: block."),
     click.option("--upgrade-15", "upgrade_15", is_flag=True, help="Convert 15-digit ID numbers to 18 digits."),
-    click.option("--reuse-days", type=click.FloatRange(min=0), help="Reuse answers up to this age. Default: 30 for matched, 1 for others."),
+    click.option(
+        "--reuse-days", type=click.FloatRange(min=0), help="Reuse answers up to this age. Default: 30 for matched, 1 for others."
+    ),
     click.option("--fresh", is_flag=True, help="Reuse nothing: ask again, and pay again."),
 )
 spending_options = _stack(
     click.option("--max-asks", type=click.IntRange(min=0), help="Stop before more asks than this may be billed."),
     click.option("--max-yuan", type=Yuan(), help="Stop before more yuan than this may be spent."),
     click.option("--yes", is_flag=True, help="Accept the plan as shown."),
-    click.option("--qps", type=click.FloatRange(min=0, min_open=True), help="Upper bound of asks a second, over all processes on this home."),
+    click.option(
+        "--qps",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Upper bound of asks a second, over all processes on this home.",
+    ),
     click.option("--concurrency", type=click.IntRange(1, 2000), help="Upper bound of asks in flight. Default: 50."),
 )
 delivery_options = _stack(
-    click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Result file. Default: NAME.verified.xlsx or .csv beside the input."),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Result file. Default: NAME.verified.xlsx or .csv beside the input.",
+    ),
     click.option("--mask", is_flag=True, help="Mask names and numbers in the result."),
     lang_option,
 )
@@ -133,7 +164,9 @@ def options_of(given: Mapping[str, Any], settings: Settings) -> Options:
             reuse_days_other=settings.reuse_days_other if days is None else days,
         ),
         delivery=Delivery(output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask"))),
-        mandate=Mandate(purpose=given.get("purpose", ""), authorization=given.get("authorization", ""), operator=settings.operator),
+        mandate=Mandate(
+            purpose=given.get("purpose", ""), authorization=given.get("authorization", ""), operator=settings.operator
+        ),
     )
 
 

@@ -36,7 +36,9 @@ class Bar:
         """Draw the newest figures."""
         if self._bar is None:
             return
-        statuses = " ".join(f"{label_of_status(status, self._lang)} {count}" for status, count in sorted(progress.statuses.items()))
+        statuses = " ".join(
+            f"{label_of_status(status, self._lang)} {count}" for status, count in sorted(progress.statuses.items())
+        )
         self._bar.set_postfix_str(f"¥{progress.billed * self._unit_price:.2f}{self._cap} {statuses}", refresh=False)
         self._bar.update(progress.done - self._bar.n)
 

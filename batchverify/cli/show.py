@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchverify.model import RowStatus
-from batchverify.words import Lang, action, label_of_field, label_of_status, message
+from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
 
 if TYPE_CHECKING:
     from batchverify.job import Inspection, Plan
@@ -29,6 +29,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "problems": ("Look at these rows", "请检查这些行"),
     "more": ("and {} more", "等，另有 {} 行"),
     "row": ("row", "行"),
+    "duplicate": ("The same question stands in an earlier row. It is asked, and paid, once.", "与前面某行查询相同，只调用、只计费一次。"),
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
     "sent": ("asks", "次调用"),
@@ -55,7 +56,13 @@ def plan_text(plan: Plan, lang: Lang) -> str:
     """What a run would do, before it does it."""
     sheet = f" ({say('sheet', lang)} {plan.sheet})" if plan.sheet else ""
     columns = ", ".join(f"{label_of_field(name, lang)} ← {header!r}" for name, header in plan.columns.items())
-    counts = [(plan.duplicate, "duplicates"), (plan.blocked, "blocked"), (plan.reused, "reused"), (plan.in_doubt, "held"), (plan.locked, "locked")]
+    counts = [
+        (plan.duplicate, "duplicates"),
+        (plan.blocked, "blocked"),
+        (plan.reused, "reused"),
+        (plan.in_doubt, "held"),
+        (plan.locked, "locked"),
+    ]
     lines = [
         f"{say('file', lang)}: {plan.name}{sheet}",
         f"  {columns}",
@@ -71,14 +78,19 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         lines.append(f"{say('left', lang)}: {plan.left:,}")
     if plan.problems:
         lines.append(f"{say('problems', lang)}:")
-        lines += [f"  {_rows(problem.rows, problem.count, lang)}: {message_of(code, lang)}" for code, problem in plan.problems.items()]
+        lines += [
+            f"  {_rows(problem.rows, problem.count, lang)}: {problem_text(code, lang)}" for code, problem in plan.problems.items()
+        ]
     return "\n".join(lines)
 
 
-def message_of(code: str, lang: Lang) -> str:
-    """What a code says and what to do about it, in one line."""
-    said = message(code, lang)
-    return f"{said} {action(code, lang)}".strip()
+def problem_text(code: str, lang: Lang) -> str:
+    """What is odd about rows, and what to do about it, in one line. A warning names its field: "accountNo:luhn"."""
+    if code == "duplicate":
+        return say("duplicate", lang)
+    if ":" in code:
+        return label_of_warning(code, lang)
+    return f"{message(code, lang)} {action(code, lang)}".strip()
 
 
 def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
@@ -90,7 +102,9 @@ def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
 def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
     """What a run did and cost, from the summary's JSON."""
     asks, cost, quota = summary["asks"], summary["cost"], summary["quota"]
-    statuses = " · ".join(f"{label_of_status(RowStatus(name), lang)} {count:,}" for name, count in summary["status"].items() if count)
+    statuses = " · ".join(
+        f"{label_of_status(RowStatus(name), lang)} {count:,}" for name, count in summary["status"].items() if count
+    )
     price = f"¥{cost['min']}" if cost["min"] == cost["max"] else f"¥{cost['min']} – ¥{cost['max']}"
     kinds = [(asks[word], word) for word in ("billed", "free", "not_billed", "in_doubt") if asks[word]]
     lines = [
@@ -100,7 +114,10 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
         + f" · {say('saved', lang)} ¥{cost['saved']}",
     ]
     if quota["known"]:
-        lines.append(f"{say('left', lang)}: {quota['left_after']:,} / {quota['total']:,}" + (f" · {say('low', lang)}" if quota["low"] else ""))
+        lines.append(
+            f"{say('left', lang)}: {quota['left_after']:,} / {quota['total']:,}"
+            + (f" · {say('low', lang)}" if quota["low"] else "")
+        )
     lines += [f"{say('result', lang)}: {output['path']}" for output in summary["outputs"]]
     if note:
         lines.append(note)
@@ -113,10 +130,14 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
 
 def inspection_text(inspection: Inspection, lang: Lang) -> str:
     """What is in a file: sheets, columns, masked examples."""
-    lines = [f"{say('file', lang)}: {inspection.name} ({inspection.kind}{', ' + inspection.encoding if inspection.encoding else ''})"]
-    lines += [f"  {say('sheet', lang)}: {name}{' ←' if name == inspection.sheet else ''}" for name in inspection.sheets]
+    lines = [
+        f"{say('file', lang)}: {inspection.name} ({inspection.kind}{', ' + inspection.encoding if inspection.encoding else ''})"
+    ]
+    for name, rows in inspection.sheets:
+        size = "" if rows is None else f" ({rows:,})"
+        lines.append(f"  {say('sheet', lang)}: {name}{size}{' ←' if name == inspection.sheet else ''}")
     for column in inspection.columns:
-        examples = ", ".join(column.examples)
-        lines.append(f"  {column.letter} {column.header!r} → {label_of_field(column.field, lang)} ({column.score:.0%}): {examples}")
+        score = "--map" if column.score is None else f"{column.score:.1f}"
+        lines.append(f"  {column.letters} {column.header!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}")
     lines.append(f"{say('rows', lang)}: {inspection.rows:,}")
     return "\n".join(lines)

@@ -65,7 +65,9 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
     yield Vendor(endpoint=endpoint, app_code=app_code(settings, realm.home.path))
 
 
-def begin_run(realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings) -> tuple[Run, Callable[[], None]]:
+def begin_run(
+    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings
+) -> tuple[Run, Callable[[], None]]:
     """Write down a run and hold its lock; the second value lets go of it."""
     lock = realm.home.hold_lock(secrets.token_hex(8))
     try:
@@ -163,5 +165,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-

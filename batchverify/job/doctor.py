@@ -41,10 +41,16 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
     try:
         with open_realm(folder, simulated=simulated, clock=SystemClock()) as realm:
             damages = realm.ledger.damages()
-            yield Finding(what=what, is_well=not damages, detail="; ".join(damages) or f"{len(realm.ledger.jobs())} jobs, no damage.")
+            yield Finding(
+                what=what, is_well=not damages, detail="; ".join(damages) or f"{len(realm.ledger.jobs())} jobs, no damage."
+            )
             runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
             broken = [run.id for run in runs if not realm.ledger.verify_chain(run.id)]
-            detail = f"Runs whose record was changed: {', '.join(broken)}." if broken else f"{len(runs)} runs, every record follows from the one before."
+            detail = (
+                f"Runs whose record was changed: {', '.join(broken)}."
+                if broken
+                else f"{len(runs)} runs, every record follows from the one before."
+            )
             yield Finding(what=f"{what} chains", is_well=not broken, detail=detail)
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))

@@ -25,16 +25,19 @@ from batchverify.job.options import Bounds, Options
 from batchverify.job.plan import Plan, day_of, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.rendering import Rendered, lock_of, render
-from batchverify.model import RowStatus
+from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress, StopSwitch
 from batchverify.settings import Settings, home_folder
 from batchverify.store.ledger import Job, JobSpec, Run, RunKind
 from batchverify.store.plan_index import PlanIndex
 from batchverify.tables.columns import ColumnMap, choose_columns
 from batchverify.tables.reader import Table, open_table
-from batchverify.vendor.products import fields_of, parse_endpoint
+from batchverify.vendor.products import ROUTES, parse_endpoint
 
 #: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
+#: Every product needs these; a sheet of several kinds of rows may lack the others.
+_AUTO_FIELDS = ROUTES[Product.ID2][1]
+
 OPEN_WITHOUT_DOUBT = frozenset({RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED})
 
 
@@ -63,12 +66,17 @@ class Session:
     @property
     def simulated(self) -> bool:
         """True where the asks go to this machine only."""
-        return self.built_in or parse_endpoint(self.settings.endpoint, named_hosts=(named_host(self.settings.endpoint),)).is_loopback
+        return (
+            self.built_in or parse_endpoint(self.settings.endpoint, named_hosts=(named_host(self.settings.endpoint),)).is_loopback
+        )
 
 
 def plan_file(path: Path, options: Options, session: Session) -> Plan:
     """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
-    with open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm, _opened(path, options, realm) as (table, columns):
+    with (
+        open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
+        _opened(path, options, realm) as (table, columns),
+    ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         began = job.created_at if job is not None else session.clock.now()
         lines = _lines(table, columns, options, realm, began)
@@ -86,7 +94,10 @@ def run_file(
         InputError, SettingsError: Nothing was sent, nothing was written.
         HomeError: The home failed; no ask left after that.
     """
-    with open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm, _opened(path, options, realm) as (table, columns):
+    with (
+        open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
+        _opened(path, options, realm) as (table, columns),
+    ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
         opened = _Opened(table=table, columns=columns, options=options, job=job)
@@ -155,9 +166,9 @@ def _opened(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table,
         delimiter=reading.delimiter,
         skip_hidden=reading.skip_hidden,
     ) as table:
-        product = options.asking.product
-        wanted = None if product is None else fields_of(product)
-        yield table, choose_columns(table, wanted=wanted, mapping=reading.mapping)
+        wanted = _AUTO_FIELDS if options.asking.product is None else ROUTES[options.asking.product][1]
+        optional = () if options.asking.product is not None else (Field.ACCOUNT_NO, Field.MOBILE)
+        yield table, choose_columns(table, wanted=wanted, optional=optional, mapping=reading.mapping)
 
 
 @contextmanager
@@ -182,7 +193,9 @@ def _lines(table: Table, columns: ColumnMap, options: Options, realm: Realm, beg
     return Lines(table=table, columns=columns, asking=options.asking, vault=realm.vault, today=day_of(began))
 
 
-def _pass(opened: _Opened, realm: Realm, session: Session, bounds: Bounds, *, kind: RunKind, what: frozenset[RowStatus]) -> Rendered:
+def _pass(
+    opened: _Opened, realm: Realm, session: Session, bounds: Bounds, *, kind: RunKind, what: frozenset[RowStatus]
+) -> Rendered:
     settings, clock, job = session.settings, session.clock, opened.job
     _refuse_without_mandate(opened.options, settings)
     began = job.created_at if job is not None else clock.now()
@@ -205,7 +218,16 @@ def _pass(opened: _Opened, realm: Realm, session: Session, bounds: Bounds, *, ki
 
 
 def _run(
-    lines: Lines, index: PlanIndex, realm: Realm, session: Session, job: Job, plan: Plan, vendor: Vendor, bounds: Bounds, *, kind: RunKind
+    lines: Lines,
+    index: PlanIndex,
+    realm: Realm,
+    session: Session,
+    job: Job,
+    plan: Plan,
+    vendor: Vendor,
+    bounds: Bounds,
+    *,
+    kind: RunKind,
 ) -> Run:
     settings, clock = session.settings, session.clock
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
@@ -231,7 +253,15 @@ def _run(
 
 
 def _drawn(
-    opened: _Opened, lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run, left_before: int | None
+    opened: _Opened,
+    lines: Lines,
+    index: PlanIndex,
+    realm: Realm,
+    session: Session,
+    *,
+    job: Job,
+    run: Run,
+    left_before: int | None,
 ) -> Rendered:
     as_of = run.ended_at or session.clock.now()
     annotation = Annotation(

@@ -67,7 +67,7 @@ class _Tally:
                 case Query(warnings=warnings):
                     self.total += 1
                     for warning in warnings:
-                        self.note(warning.rpartition(":")[2], line.record.number)
+                        self.note(warning, line.record.number)
 
     def place(self, line: Line, attempt: Attempt | None, *, what: frozenset[RowStatus], is_locked: bool) -> bool:
         """Count a question by what speaks for it already; True if it is to be asked."""
@@ -167,7 +167,9 @@ class Plan:
             "problems": {code: {"count": problem.count, "rows": list(problem.rows)} for code, problem in self.problems.items()},
             "cheapest_packages": {
                 "yuan": f"{self.mix.price:.2f}",
-                "packages": [{"asks": package.asks, "yuan": f"{package.price:.2f}", "count": count} for package, count in self.mix.packages],
+                "packages": [
+                    {"asks": package.asks, "yuan": f"{package.price:.2f}", "count": count} for package, count in self.mix.packages
+                ],
                 "left_over": self.mix.asks - self.asks,
             },
             "left_in_wallet": self.left,
@@ -179,7 +181,13 @@ class Plan:
             "input": {"name": self.name, "sha256": self.sha256, "sheet": self.sheet, "encoding": self.encoding},
             "product": self.product,
             "columns": {str(name): header for name, header in self.columns.items()},
-            "rows": {"total": self.total, "unique": self.unique, "duplicate": self.duplicate, "reused": self.reused, "blocked": self.blocked},
+            "rows": {
+                "total": self.total,
+                "unique": self.unique,
+                "duplicate": self.duplicate,
+                "reused": self.reused,
+                "blocked": self.blocked,
+            },
             "asks": self.asks,
             "in_doubt": self.in_doubt,
             "locked": self.locked,
@@ -221,7 +229,9 @@ def make_plan(
         fresh = _new_questions(asked, index, tally)
         keys = [line.key for line in fresh if line.key is not None]
         decided = _decided(keys, realm, scope)
-        holds = realm.ledger.locked_until([realm.vault.id_tag(line.question.id_card) for line in fresh if isinstance(line.question, Query)])
+        holds = realm.ledger.locked_until(
+            [realm.vault.id_tag(line.question.id_card) for line in fresh if isinstance(line.question, Query)]
+        )
         to_ask: dict[bytes, str] = {}
         for line in fresh:
             if line.key is None or not isinstance(line.question, Query):

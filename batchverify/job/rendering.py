@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from batchverify.errors import InputError
 from batchverify.job.annotate import Annotation, Counts
@@ -51,7 +52,9 @@ def ending_of(reason: str, *, open_rows: int) -> Ending:
     return Ending.OPEN_ROWS
 
 
-def render(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None) -> Rendered:
+def render(
+    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None
+) -> Rendered:
     """Write the result file and `NAME.summary.json`, and return the summary. Asks nothing.
 
     Raises:
@@ -78,7 +81,11 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
     summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings, left_before=left_before)
     summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
     companion = written.path.with_name(f"{_stem(written.path)}.summary.json")
-    place(companion, lambda file: file.write(summary.as_text().encode()) and None)
+
+    def write_summary(file: BinaryIO) -> None:
+        file.write(summary.as_text().encode())
+
+    place(companion, write_summary)
     realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
     return Rendered(summary=summary, note=written.note)
 
@@ -111,7 +118,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None) -> Summary:
+def _summary(
+    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None
+) -> Summary:
     realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
     runs = realm.ledger.runs(job.id)
     wallet = realm.ledger.wallet(now=annotation.scope.as_of)
@@ -132,7 +141,9 @@ def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, se
         ),
         bill=bill_of(realm.ledger.bill(job.id)),
         unit_price=settings.unit_price,
-        quota=Quota(total=wallet.total, left_before=left_before, left_after=wallet.left, low_percent=settings.low_balance_percent),
+        quota=Quota(
+            total=wallet.total, left_before=left_before, left_after=wallet.left, low_percent=settings.low_balance_percent
+        ),
         started_at=runs[0].started_at if runs else run.started_at,
         ended_at=annotation.scope.as_of,
         ledger_head=realm.ledger.head(run.id),
@@ -190,4 +201,3 @@ def next_command(job: str, counts: Counts, settings: Settings) -> str | None:
 def lock_of(settings: Settings) -> timedelta:
     """How long a 203 locks an ID number here."""
     return timedelta(minutes=settings.lock_minutes)
-

@@ -19,6 +19,7 @@ from batchverify.job.rendering import Rendered
 from batchverify.model import RowStatus
 from batchverify.store.ledger import RunKind
 from batchverify.tables.reader import open_table
+from batchverify.words import result_columns
 
 _FAILED = frozenset({RowStatus.FAILED, RowStatus.LOCKED})
 _ANY_AGE_DAYS = 36_500.0
@@ -61,7 +62,9 @@ def rerun_file(
     if simulated and not session.simulated:
         session = replace(session, built_in=True)
     if session.simulated is not simulated:
-        raise InputError(f"The job {origin} asked the vendor itself, and the endpoint named now is the sandbox. Leave out --endpoint.")
+        raise InputError(
+            f"The job {origin} asked the vendor itself, and the endpoint named now is the sandbox. Leave out --endpoint."
+        )
     options = change(replace(options, delivery=replace(options.delivery, output=None)))
     asking = replace(options.asking, reuse_days_matched=_ANY_AGE_DAYS, reuse_days_other=_ANY_AGE_DAYS)
     # A row that somebody added is as new a question as one that was edited.
@@ -71,10 +74,15 @@ def rerun_file(
 def _origin(path: Path, session: Session) -> tuple[str, Options, bool]:
     """The job a result file came from, by the marks in its `bv_row` column."""
     for simulated in (False, True):
-        with open_realm(session.home, simulated=simulated, clock=session.clock) as realm, open_table(path, temporary=realm.home.tmp) as table:
-            column = table.ours.get("bv_row")
+        with (
+            open_realm(session.home, simulated=simulated, clock=session.clock) as realm,
+            open_table(path, temporary=realm.home.tmp) as table,
+        ):
+            column = result_columns(table.header).get("bv_row")
             if column is None:
-                raise InputError(f"{path.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`.")
+                raise InputError(
+                    f"{path.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`."
+                )
             marks = (record.cells[column] for record in islice(table.records(), _SEARCHED_ROWS))
             jobs = {mark.partition("/")[0] for mark in marks if isinstance(mark, str) and "/" in mark}
             known = {job.id: job for job in realm.ledger.jobs()}
@@ -83,4 +91,6 @@ def _origin(path: Path, session: Session) -> tuple[str, Options, bool]:
                 # The columns of the result are the input's, but its own layout may differ: header row and encoding are found anew.
                 reading = replace(options.reading, header_row=None, encoding=None, delimiter=None, sheet=None)
                 return job, replace(options, reading=reading), simulated
-    raise InputError(f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`.")
+    raise InputError(
+        f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`."
+    )

@@ -143,7 +143,11 @@ class Crew:
         self._pace = Pace(ceiling=self.limits.concurrency)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gate")
         loop = asyncio.get_running_loop()
-        self.stop.listen(lambda: loop.call_soon_threadsafe(self._wake.set))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self._wake.set)
+
+        self.stop.listen(wake)
         workers = [asyncio.create_task(self._work()) for _ in range(self.limits.concurrency)]
         heart = asyncio.create_task(self._beat())
         try:
@@ -195,7 +199,9 @@ class Crew:
         if self.stop.level > 1:
             for number, flight in list(self._flights.items()):
                 state = AttemptState.IN_DOUBT if flight.picked_up else AttemptState.NOT_BILLED
-                self._end(flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state)))
+                self._end(
+                    flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state))
+                )
 
     def _wanted(self) -> list[Item]:
         at = self.clock.monotonic()
@@ -239,7 +245,9 @@ class Crew:
                 self._granted.put_nowait((number, send_before))
             case Held(attempt=attempt):
                 self._agenda.release(item)
-                self._tally[RowStatus.IN_DOUBT if attempt.state is AttemptState.IN_DOUBT else verdict(attempt.product, attempt.code)] += 1
+                self._tally[
+                    RowStatus.IN_DOUBT if attempt.state is AttemptState.IN_DOUBT else verdict(attempt.product, attempt.code)
+                ] += 1
             case Locked():
                 self._agenda.release(item)
                 self._tally[RowStatus.LOCKED] += 1
@@ -279,15 +287,14 @@ class Crew:
         self._heard(number, failed=not isinstance(error, EchoMismatch) and error.code != "throttled")
         if error.code == "throttled":
             self._pace = self._pace.throttled(attempt=number, newest=self._newest)
+        again: float | None = None
         match next_step(error, attempts=item.tries + 1):
             case AskAgain(after_seconds_min=shortest, after_seconds_max=longest):
                 state = AttemptState.NOT_BILLED
                 again = max(shortest, self.jitter(longest * self.limits.back_off_seconds))
             case GiveUp(state=state):
-                again = None
                 self._tally[RowStatus.IN_DOUBT if state is AttemptState.IN_DOUBT else RowStatus.FAILED] += 1
             case StopRun(reason=reason, state=state):
-                again = None
                 self._tally[RowStatus.IN_DOUBT] += state is AttemptState.IN_DOUBT
                 self._reason = self._reason or reason
         billed = _billed_without_answer(state)
@@ -379,7 +386,7 @@ def _attempt(run: Run, item: Item, settlement: Settlement, at: datetime) -> Atte
         reserved_at=at,
         settled_at=at,
         code=settlement.code,
-        billed=settlement.billed,
+        billed=settlement.billed or Billed.NO,
         request_id=settlement.request_id,
         vendor_at=settlement.vendor_at,
         sealed=settlement.sealed,

@@ -52,7 +52,9 @@ def deciding_attempt(attempts: Iterable[Attempt], scope: Scope) -> Attempt | Non
         if attempt.reserved_at > scope.as_of and not own:
             continue
         match attempt.state:
-            case AttemptState.ANSWERED if (own and verdict(attempt.product, attempt.code) is not RowStatus.LOCKED) or may_reuse(attempt, scope):
+            case AttemptState.ANSWERED if (own and verdict(attempt.product, attempt.code) is not RowStatus.LOCKED) or may_reuse(
+                attempt, scope
+            ):
                 rank = 4
             case AttemptState.IN_DOUBT | AttemptState.OPEN if attempt.holds:
                 rank = 3
@@ -75,7 +77,9 @@ def outcome_of_blocked(blocked: Blocked) -> Outcome:
 def outcome_not_asked(query: Query, *, code: str, retry_at: datetime | None = None) -> Outcome:
     """A row whose question was not asked: `code` says why; with an instant it is locked until then."""
     status = RowStatus.LOCKED if retry_at is not None else RowStatus.NOT_RUN
-    return Outcome(status=status, code=code, source=RowSource.LOCAL, notes=query.notes, warnings=query.warnings, retry_at=retry_at)
+    return Outcome(
+        status=status, code=code, source=RowSource.LOCAL, notes=query.notes, warnings=query.warnings, retry_at=retry_at
+    )
 
 
 def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None, scope: Scope, lock: timedelta) -> Outcome:

@@ -104,4 +104,4 @@ class Breaker:
         >>> Breaker(pauses=1).pause_seconds(30), Breaker(pauses=9).pause_seconds(30)
         (30, 600)
         """
-        return first_seconds * min(2 ** max(0, self.pauses - 1), _LONGEST_PAUSE_FACTOR)
+        return first_seconds * min(1 << max(0, self.pauses - 1), _LONGEST_PAUSE_FACTOR)

@@ -1,0 +1,244 @@
+"""The door for Python: the command line's options as keyword arguments. Nothing is printed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from batchverify.errors import InputError
+from batchverify.job import Asking, Bounds, Delivery, Mandate, Options, Plan, Reading, Session
+from batchverify.job import plan_file as _plan_file
+from batchverify.job import run_file as _run_file
+from batchverify.model import Field, Product
+from batchverify.pool import Progress
+from batchverify.report.summary import Summary
+from batchverify.settings import Settings, home_folder, load_settings
+from batchverify.tables.frame import answers_of, written_for
+from batchverify.words import Lang
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ProductWord = Literal["bank3", "bank3-detail", "bank4", "bank4-detail", "id2", "auto"]
+ChecksWord = Literal["strict", "block", "warn", "off"]
+LangWord = Literal["en", "zh"]
+
+
+class _Watcher:
+    def __init__(self, progress: Callable[[Progress], None] | None, *, accepted: bool) -> None:
+        self._progress = progress
+        self._accepted = accepted
+
+    def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
+        if plan.asks and not self._accepted and cap_asks is None:
+            raise InputError(
+                f"Nothing was asked: the plan would ask {plan.asks} questions for at most {plan.worst_price:.2f} yuan. "
+                "Pass yes=True, max_asks or max_yuan."
+            )
+
+    def asking(self, *, total: int, cap_asks: int | None) -> None:
+        """Nobody is told: the first progress says it."""
+
+    def progress(self, progress: Progress) -> None:
+        if self._progress is not None:
+            self._progress(progress)
+
+
+def verify_file(
+    path: str | Path,
+    *,
+    output: str | Path | None = None,
+    product: ProductWord = "bank3",
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    home: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    header_row: int | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    skip_hidden: bool = False,
+    checks: ChecksWord | None = None,
+    upgrade_15: bool = False,
+    reuse_days: float | None = None,
+    fresh: bool = False,
+    max_asks: int | None = None,
+    max_yuan: Decimal | None = None,
+    yes: bool = False,
+    qps: float | None = None,
+    concurrency: int | None = None,
+    mask: bool = False,
+    purpose: str = "",
+    authorization: str = "",
+    operator: str | None = None,
+    lang: LangWord = "en",
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Verify a spreadsheet as `batchverify run` does, and return its summary.
+
+    The bill: at most one paid ask for each different question, and none for what an earlier run has answered.
+
+    Raises:
+        InputError, SettingsError: Nothing was sent, nothing was written.
+        HomeError: The home failed; no ask left after that.
+    """
+    settings = load_settings(
+        endpoint=endpoint,
+        home=Path(home) if home is not None else None,
+        checks=checks,
+        qps=qps,
+        concurrency=concurrency,
+        operator=operator,
+    )
+    options = _options(
+        settings,
+        output=Path(output) if output is not None else None,
+        product=product,
+        reading=Reading(
+            mapping={Field(name): column for name, column in (mapping or {}).items()},
+            sheet=sheet,
+            header_row=header_row,
+            encoding=encoding,
+            delimiter=delimiter,
+            skip_hidden=skip_hidden,
+        ),
+        upgrade_15=upgrade_15,
+        reuse_days=0 if fresh else reuse_days,
+        mask=mask,
+        lang=lang,
+        mandate=Mandate(purpose=purpose, authorization=authorization, operator=settings.operator),
+    )
+    bounds = Bounds(max_asks=max_asks, max_yuan=max_yuan, qps=settings.qps, concurrency=settings.concurrency)
+    session = Session(settings=settings, watcher=_Watcher(progress, accepted=yes), built_in=sandbox)
+    return _run_file(Path(path), options, bounds, session).summary
+
+
+def plan_file(
+    path: str | Path,
+    *,
+    product: ProductWord = "bank3",
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    home: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    header_row: int | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    skip_hidden: bool = False,
+    checks: ChecksWord | None = None,
+    upgrade_15: bool = False,
+    reuse_days: float | None = None,
+    fresh: bool = False,
+) -> Plan:
+    """Count what `verify_file` would ask and cost. Costs nothing.
+
+    Raises:
+        InputError, SettingsError: The file or an option is wrong.
+    """
+    settings = load_settings(endpoint=endpoint, home=Path(home) if home is not None else None, checks=checks)
+    reading = Reading(
+        mapping={Field(name): column for name, column in (mapping or {}).items()},
+        sheet=sheet,
+        header_row=header_row,
+        encoding=encoding,
+        delimiter=delimiter,
+        skip_hidden=skip_hidden,
+    )
+    options = _options(
+        settings, output=None, product=product, reading=reading, upgrade_15=upgrade_15, reuse_days=0 if fresh else reuse_days
+    )
+    return _plan_file(Path(path), options, Session(settings=settings, watcher=_Watcher(None, accepted=False), built_in=sandbox))
+
+
+def verify_frame(
+    frame: pd.DataFrame,
+    *,
+    product: ProductWord = "bank3",
+    sandbox: bool = False,
+    endpoint: str | None = None,
+    home: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    checks: ChecksWord | None = None,
+    upgrade_15: bool = False,
+    reuse_days: float | None = None,
+    fresh: bool = False,
+    max_asks: int | None = None,
+    max_yuan: Decimal | None = None,
+    yes: bool = False,
+    qps: float | None = None,
+    concurrency: int | None = None,
+    purpose: str = "",
+    authorization: str = "",
+    operator: str | None = None,
+    lang: LangWord = "en",
+    progress: Callable[[Progress], None] | None = None,
+) -> pd.DataFrame:
+    """Verify the rows of a frame: the same frame, index and columns kept, with the `bv_` columns to the right.
+
+    Numbers of more than 15 digits in a numeric column are blocked as `precision_lost`: read them as text.
+
+    Raises:
+        InputError, SettingsError: Nothing was sent.
+        HomeError: The home failed; no ask left after that.
+    """
+    folder = home_folder(Path(home) if home is not None else None)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A frame has no file of its own: for the time of the run it gets one, private and inside the home.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="frame-") as private:
+        source = written_for(frame, Path(private))
+        target = source.with_name("answers.csv")
+        verify_file(
+            source,
+            output=target,
+            product=product,
+            sandbox=sandbox,
+            endpoint=endpoint,
+            home=home,
+            mapping=mapping,
+            checks=checks,
+            upgrade_15=upgrade_15,
+            reuse_days=reuse_days,
+            fresh=fresh,
+            max_asks=max_asks,
+            max_yuan=max_yuan,
+            yes=yes,
+            qps=qps,
+            concurrency=concurrency,
+            purpose=purpose,
+            authorization=authorization,
+            operator=operator,
+            lang=lang,
+            progress=progress,
+        )
+        return answers_of(frame, target)
+
+
+def _options(
+    settings: Settings,
+    *,
+    output: Path | None,
+    product: ProductWord,
+    reading: Reading,
+    upgrade_15: bool,
+    reuse_days: float | None,
+    mask: bool = False,
+    lang: LangWord = "en",
+    mandate: Mandate | None = None,
+) -> Options:
+    return Options(
+        reading=reading,
+        asking=Asking(
+            product=None if product == "auto" else Product(product),
+            checks=settings.checks,
+            upgrade_15=upgrade_15,
+            allow_minors=settings.allow_minors,
+            reuse_days_matched=settings.reuse_days_matched if reuse_days is None else reuse_days,
+            reuse_days_other=settings.reuse_days_other if reuse_days is None else reuse_days,
+        ),
+        delivery=Delivery(output=output, lang=Lang(lang), mask=mask),
+        mandate=mandate or Mandate(),
+    )
