@@ -81,7 +81,7 @@ class Billed(StrEnum):
 
 
 class CheckLevel(StrEnum):
-    """How local checks act: `strict` blocks on warnings too, `warn` sends all the same, `off` looks at nothing."""
+    """How local checks act: `strict` blocks on a wrong Luhn digit too, `warn` sends all the same, `off` looks at nothing."""
 
     STRICT = "strict"
     BLOCK = "block"
@@ -167,7 +167,7 @@ class Answer:
     """What the vendor said: `status` as it came, `details` by the vendor's names, only those that were not empty."""
 
     status: str
-    message: str
+    message: str = field(repr=False)
     details: Mapping[str, str] = field(repr=False)
 
 
