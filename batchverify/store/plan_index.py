@@ -25,7 +25,7 @@ _CHUNK = 10_000
 _CACHE_KIB = 65_536
 
 _TABLE = "CREATE TABLE first (key BLOB PRIMARY KEY, row INTEGER NOT NULL, mark TEXT) WITHOUT ROWID"
-_ADD = "INSERT OR IGNORE INTO first (key, row) VALUES (?, ?)"
+_ADD = "INSERT INTO first (key, row) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 _FIRST = f"SELECT key, row FROM first WHERE key IN ({_SLOTS})"
 _MARKS = f"SELECT key, mark FROM first WHERE key IN ({_SLOTS}) AND mark IS NOT NULL"
 _KEYS = "SELECT key FROM first WHERE key > ? ORDER BY key LIMIT ?"

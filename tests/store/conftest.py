@@ -74,7 +74,7 @@ class Desk:
 
 
 def want(question: str = "q", *, person: str | None = None, card: str | None = None, release: int | None = None) -> Want:
-    """A want whose ID number and card are its own unless named."""
+    """Want a question whose ID number and card are its own unless named."""
     return Want(
         key=tag(f"key {question}"),
         id_tag=tag(f"id {person or question}"),
@@ -102,7 +102,7 @@ def in_doubt(numbers: Sequence[int]) -> list[Settlement]:
 
 @pytest.fixture
 def make():
-    """The builders, for test files cannot import each other."""
+    """Hand out the builders, for test files cannot import each other."""
 
     class Make:
         Desk = Desk

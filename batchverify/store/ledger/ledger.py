@@ -279,9 +279,12 @@ class Ledger:
     def damages(self) -> list[str]:
         """Read the whole file and list what is wrong with it; seconds for a million asks."""
         with self._reading() as con:
-            found = [str(row[0]) for row in con.execute("PRAGMA integrity_check(20)")]
-            found += [f"row {row[1]} of {row[0]} refers to nothing" for row in con.execute("PRAGMA foreign_key_check")]
-        return [] if found == ["ok"] else found
+            try:
+                found = [str(row[0]) for row in con.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+                return found + [f"Row {row[1]} of {row[0]} refers to nothing." for row in con.execute("PRAGMA foreign_key_check")]
+            except sqlite3.DatabaseError as error:
+                # Here a damaged file is an answer, not a failure.
+                return [_reason(error)]
 
     # How -----------------------------------------------------------------------------------------------------------
 

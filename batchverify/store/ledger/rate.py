@@ -23,7 +23,7 @@ def interval_seconds(qps: float) -> float:
 def seconds_to_slot(tat: float, *, at: float) -> float:
     """Give how long it is from `at` until an ask may leave; 0 or less when one may now.
 
-    >>> seconds_to_slot(10.5, at=10.0)
+    >>> round(seconds_to_slot(10.5, at=10.0), 6)
     0.48
     """
     return tat - BURST_SECONDS - at

@@ -299,9 +299,13 @@ def test_settling_by_leaving_open_is_a_bug_that_takes_the_transaction_back(desk,
 
 
 def test_an_exception_in_the_block_takes_every_grant_back(desk, make):
-    with pytest.raises(ZeroDivisionError), desk.ledger.transaction(now=desk.now, monotonic=desk.monotonic) as gate:
-        gate.reserve(desk.run, [make.want()])
-        raise ZeroDivisionError
+    def reserve_and_fail():
+        with desk.ledger.transaction(now=desk.now, monotonic=desk.monotonic) as gate:
+            gate.reserve(desk.run, [make.want()])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reserve_and_fail()
 
     assert desk.ledger.attempts([make.want().key]) == {}
     assert desk.ledger.runs(desk.job.id)[0].reserved == 0
