@@ -12,7 +12,7 @@ from batchverify.errors import InputError
 from batchverify.job import Asking, Bounds, Delivery, Mandate, Options, Plan, Reading, Session
 from batchverify.job import plan_file as _plan_file
 from batchverify.job import run_file as _run_file
-from batchverify.model import Field, Product
+from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress
 from batchverify.report.summary import Summary
 from batchverify.settings import Settings, home_folder, load_settings
@@ -42,6 +42,9 @@ class _Watcher:
     def asking(self, *, total: int, cap_asks: int | None) -> None:
         """Nobody is told: the first progress says it."""
 
+    def sampled(self, statuses: Mapping[RowStatus, int]) -> None:
+        """Nobody is told: the summary says it."""
+
     def progress(self, progress: Progress) -> None:
         if self._progress is not None:
             self._progress(progress)
@@ -67,6 +70,7 @@ def verify_file(
     fresh: bool = False,
     max_asks: int | None = None,
     max_yuan: Decimal | None = None,
+    sample: int | None = None,
     yes: bool = False,
     qps: float | None = None,
     concurrency: int | None = None,
@@ -111,7 +115,7 @@ def verify_file(
         lang=lang,
         mandate=Mandate(purpose=purpose, authorization=authorization, operator=settings.operator),
     )
-    bounds = Bounds(max_asks=max_asks, max_yuan=max_yuan, qps=settings.qps, concurrency=settings.concurrency)
+    bounds = Bounds(max_asks=max_asks, max_yuan=max_yuan, qps=settings.qps, concurrency=settings.concurrency, sample=sample)
     session = Session(settings=settings, watcher=_Watcher(progress, accepted=yes), built_in=sandbox)
     return _run_file(Path(path), options, bounds, session).summary
 

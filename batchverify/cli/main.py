@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +18,7 @@ from batchverify.errors import BatchVerifyError, InputError
 if TYPE_CHECKING:
     from batchverify.cli.progress import Bar
     from batchverify.job import Plan, Rendered, Session
+    from batchverify.model import RowStatus
     from batchverify.pool import Progress
     from batchverify.settings import Settings
 
@@ -339,6 +340,11 @@ class _Watcher:
     def progress(self, progress: Progress) -> None:
         if self._bar is not None:
             self._bar.show(progress)
+
+    def sampled(self, statuses: Mapping[RowStatus, int]) -> None:
+        from batchverify.cli.show import sample_text
+
+        click.echo(sample_text(statuses, self._lang), err=True)
 
     def close(self) -> None:
         if self._bar is not None:

@@ -106,6 +106,9 @@ asking_options = _stack(
 spending_options = _stack(
     click.option("--max-asks", type=click.IntRange(min=0), help="Stop before more asks than this may be billed."),
     click.option("--max-yuan", type=Yuan(), help="Stop before more yuan than this may be spent."),
+    click.option(
+        "--sample", type=click.IntRange(min=1), help="Ask this many first, show the rates, go on only if they look sane."
+    ),
     click.option("--yes", is_flag=True, help="Accept the plan as shown."),
     click.option(
         "--qps",
@@ -174,7 +177,13 @@ def bounds_of(given: Mapping[str, Any], settings: Settings) -> Bounds:
     """What this run may spend, and how fast."""
     from batchverify.job.options import Bounds
 
-    return Bounds(max_asks=given["max_asks"], max_yuan=given["max_yuan"], qps=settings.qps, concurrency=settings.concurrency)
+    return Bounds(
+        max_asks=given["max_asks"],
+        max_yuan=given["max_yuan"],
+        qps=settings.qps,
+        concurrency=settings.concurrency,
+        sample=given["sample"],
+    )
 
 
 def lang_of(settings: Settings) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchverify.model import RowStatus
+from batchverify.rules.sampling import interval
 from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "problems": ("Look at these rows", "请检查这些行"),
     "more": ("and {} more", "等，另有 {} 行"),
     "row": ("row", "行"),
-    "duplicate": ("The same question stands in an earlier row. It is asked, and paid, once.", "与前面某行查询相同，只调用、只计费一次。"),
+    "duplicate": (
+        "The same question stands in an earlier row. It is asked, and paid, once.",
+        "与前面某行查询相同，只调用、只计费一次。",
+    ),
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
     "sent": ("asks", "次调用"),
@@ -38,6 +42,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "free": ("free", "免费"),
     "not_billed": ("not billed", "未计费"),
     "simulated": ("SIMULATED by the sandbox: these answers mean nothing.", "沙箱模拟结果，不具任何效力。"),
+    "sample": ("Sample", "抽样"),
     "next": ("Go on with", "继续执行"),
     "low": ("Less than a fifth of the packages is left. Time to buy.", "套餐余量不足 20%，请及时续费。"),
 }
@@ -128,6 +133,16 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
     return "\n".join(lines)
 
 
+def sample_text(statuses: Mapping[RowStatus, int], lang: Lang) -> str:
+    """The rates of a first sample, each with its 95 % interval."""
+    total = sum(statuses.values())
+    rates = []
+    for status, count in sorted(statuses.items()):
+        low, high = interval(count, total)
+        rates.append(f"{label_of_status(status, lang)} {count / total:.0%} ({low:.0%}–{high:.0%})")  # noqa: RUF001
+    return f"{say('sample', lang)} ({total}): {', '.join(rates)}"
+
+
 def inspection_text(inspection: Inspection, lang: Lang) -> str:
     """What is in a file: sheets, columns, masked examples."""
     lines = [
@@ -138,6 +153,8 @@ def inspection_text(inspection: Inspection, lang: Lang) -> str:
         lines.append(f"  {say('sheet', lang)}: {name}{size}{' ←' if name == inspection.sheet else ''}")
     for column in inspection.columns:
         score = "--map" if column.score is None else f"{column.score:.1f}"
-        lines.append(f"  {column.letters} {column.header!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}")
+        lines.append(
+            f"  {column.letters} {column.header!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}"
+        )
     lines.append(f"{say('rows', lang)}: {inspection.rows:,}")
     return "\n".join(lines)

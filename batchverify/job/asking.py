@@ -21,10 +21,11 @@ from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds
 from batchverify.job.plan import ASK
 from batchverify.job.realm import Realm
-from batchverify.model import Billed, Query, Secret
+from batchverify.model import Billed, Query, RowStatus, Secret
 from batchverify.pool import Crew, Item, Limits, Progress, StopSwitch
 from batchverify.rules.outcomes import Scope
 from batchverify.rules.prices import PriceTable
+from batchverify.rules.sampling import looks_sane
 from batchverify.settings import Settings, app_code
 from batchverify.store.ledger import Reuse, Run, RunKind, RunSpec
 from batchverify.store.plan_index import PlanIndex
@@ -32,6 +33,7 @@ from batchverify.vendor.client import Client
 from batchverify.vendor.products import Endpoint, parse_endpoint
 
 _SANDBOX_CODE = "sandbox"
+_NO_MORE = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ def ask_marked(
     release: Mapping[bytes, int],
     stop: StopSwitch,
     report: Callable[[Progress], None],
+    sampled: Callable[[Mapping[RowStatus, int]], None],
 ) -> str:
     """Ask what the plan has marked; "" or the word for why the run stopped early.
 
@@ -128,7 +131,15 @@ def ask_marked(
                 report=report,
                 stop=stop,
             )
-            return await crew.ask_all(_items(lines, index, realm, release))
+            items = _items(lines, index, realm, release)
+            if bounds.sample is not None:
+                reason = await crew.ask_all(_first(items, bounds.sample))
+                if reason:
+                    return reason
+                sampled(crew.statuses)
+                if not looks_sane(crew.statuses):
+                    return "sample"
+            return await crew.ask_all(items)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(ask())
@@ -152,6 +163,15 @@ def _items(lines: Lines, index: PlanIndex, realm: Realm, release: Mapping[bytes,
                 release=release.get(line.key),
             )
         yield None
+
+
+def _first(items: Iterator[Item | None], count: int) -> Iterator[Item | None]:
+    while count > 0 and (item := next(items, _NO_MORE)) is not _NO_MORE:
+        if isinstance(item, Item):
+            count -= 1
+            yield item
+        else:
+            yield None
 
 
 def _billing(settings: Settings) -> Callable[[str], Billed]:

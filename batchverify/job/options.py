@@ -102,12 +102,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one run may spend and how fast. `max_yuan` becomes asks by the unit price, rounded down."""
+    """What one run may spend and how fast. `max_yuan` becomes asks by the unit price, rounded down.
+
+    With `sample`, that many questions are asked first, and the rest only if their answers look sane.
+    """
 
     max_asks: int | None = None
     max_yuan: Decimal | None = None
     qps: float | None = None
     concurrency: int = 50
+    sample: int | None = None
 
     def cap_asks(self, unit_price: Decimal) -> int | None:
         """The number of asks that may be billed in this run; None is no cap.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -47,6 +47,7 @@ class Watcher(Protocol):
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None: ...
     def asking(self, *, total: int, cap_asks: int | None) -> None: ...
     def progress(self, progress: Progress) -> None: ...
+    def sampled(self, statuses: Mapping[RowStatus, int]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,11 +246,13 @@ def _run(
             release=plan.release,
             stop=session.stop,
             report=session.watcher.progress,
+            sampled=session.watcher.sampled,
         )
         realm.ledger.end_run(run, reason=reason, now=clock.now(), monotonic=clock.monotonic())
     finally:
         let_go()
-    return realm.ledger.runs(job.id)[-1]
+    # Not the newest: another process may have begun a run of the same job since.
+    return next(one for one in realm.ledger.runs(job.id) if one.id == run.id)
 
 
 def _drawn(

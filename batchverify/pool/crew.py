@@ -162,6 +162,11 @@ class Crew:
         self._tell(force=True)
         return self._reason
 
+    @property
+    def statuses(self) -> dict[RowStatus, int]:
+        """How many questions ended in which status so far."""
+        return dict(self._tally)
+
     async def _work(self) -> None:
         while True:
             number, send_before = await self._granted.get()
