@@ -69,7 +69,7 @@ def plan_splice(source: ZipFile, *, sheet_part: str, header_row: int, ours: Mapp
     if found is None:
         raise NotPlain(f"The workbook's sheet in {sheet_part!r} could not be found again.")
     old = frozenset(ours.values())
-    extent = measure(cast("BinaryIO", source.open(found.part)), name=found.part, header_row=header_row, without=old)
+    extent = measure(cast("BinaryIO", source.open(found.part)), name=found.part, header_row=header_row, old=OldCells(old))
     complete = len(old) == len(keys) and all(key in ours for key in keys)
     first = extent.last_column + 1
     columns = tuple(ours[key] for key in keys) if complete else tuple(range(first, first + len(keys)))
@@ -86,7 +86,7 @@ def dropped_sheets(theirs: TheirWorkbook, annotated: TheirSheet) -> list[TheirSh
     return [sheet for sheet in theirs.sheets if sheet.marked and sheet != annotated]
 
 
-def measure(part: BinaryIO, *, name: str, header_row: int, without: frozenset[int]) -> Extent:
+def measure(part: BinaryIO, *, name: str, header_row: int, old: OldCells) -> Extent:
     """Read a worksheet part to its end. Cells that only carry a format do not count: ours may take their place."""
     scan = SheetScan(part, name=name)
     last_column = last_row = -1
@@ -95,24 +95,54 @@ def measure(part: BinaryIO, *, name: str, header_row: int, without: frozenset[in
         rows += 1
         last_row = row.number
         if row.number >= header_row:
-            last_column = max(last_column, _last_filled(row.xml, without))
+            last_column = max(last_column, _last_filled(row, old))
     tail = b"".join(scan.tail())
     for letters, digits in _MERGED.findall(tail):
-        if int(digits) >= header_row and COLUMN_INDEXES[letters.decode()] not in without:
+        if int(digits) >= header_row and COLUMN_INDEXES[letters.decode()] not in old.columns:
             last_column = max(last_column, COLUMN_INDEXES[letters.decode()])
     return Extent(last_column=last_column, last_row=last_row, rows=rows)
 
 
-def _last_filled(xml: bytes, without: frozenset[int]) -> int:
-    last = xml.rfind(b"<c ")
-    found = _LAST_COLUMN.match(xml, last) if last >= 0 else None
-    if found and not without and xml.endswith(b"</c></row>"):
-        return COLUMN_INDEXES[found[1].decode()]
+def _last_filled(row: RowXml, old: OldCells) -> int:
+    xml = old.taken_off(row)
+    if xml is not None:
+        found = _last_cell(xml)
+        if found and xml.endswith(b"</c></row>"):
+            return COLUMN_INDEXES[found[1].decode()]
     # The longer way also shows that every cell can be told apart, which writing relies on wherever it is not a mere append.
-    spans = spans_of(xml)
+    spans = spans_of(row.xml)
     return max(
-        (column for column, start, end in spans if column not in without and xml.endswith(b"</c>", start, end)), default=-1
+        (column for column, start, end in spans if column not in old.columns and row.xml.endswith(b"</c>", start, end)),
+        default=-1,
     )
+
+
+def _last_cell(xml: bytes) -> re.Match[bytes] | None:
+    start = xml.rfind(b"<c")
+    return _LAST_COLUMN.match(xml, start) if start >= 0 else None
+
+
+class OldCells:
+    """The cells of an earlier result, which go. Where they are the last of a row, as we wrote them, they are simply cut off."""
+
+    def __init__(self, columns: frozenset[int]) -> None:
+        self.columns = columns
+        self._first, self._last = min(columns, default=0), max(columns, default=-1)
+        self._is_block = len(columns) == self._last - self._first + 1
+        self._letters = column_letters(self._first).encode()
+
+    def taken_off(self, row: RowXml) -> bytes | None:
+        """Give the row without them, or None where that takes a closer look."""
+        found = _last_cell(row.xml)
+        if not self.columns or b"<c" not in row.xml:
+            return row.xml
+        if not found or not self._is_block:
+            return None
+        last = COLUMN_INDEXES[found[1].decode()]
+        if last < self._first:
+            return row.xml
+        cut = row.xml.find(b'<c r="%b%d"' % (self._letters, row.number))
+        return None if last > self._last or cut < 0 else row.xml[:cut] + b"</row>"
 
 
 def write_spliced(
@@ -197,7 +227,7 @@ def _spliced(
 ) -> Iterator[bytes]:
     """Give the annotated sheet's bytes: head, rows with our cells, tail."""
     order = sorted(range(len(splice.columns)), key=splice.columns.__getitem__)
-    insert = RowInserter([splice.columns[index] for index in order], splice.old, losses)
+    insert = RowInserter([splice.columns[index] for index in order], OldCells(splice.old), losses)
     scan = SheetScan(cast("BinaryIO", source.open(splice.sheet.part)), name=splice.sheet.part)
     yield widened_head(scan.head, splice.columns, last_row=splice.extent.last_row)
     coming = iter(annotated)
@@ -220,7 +250,7 @@ def _spliced(
 class RowInserter:
     """Puts our cells into rows of theirs. `columns` rise; `old` are columns of an earlier result, emptied first."""
 
-    def __init__(self, columns: Sequence[int], old: frozenset[int], losses: Losses) -> None:
+    def __init__(self, columns: Sequence[int], old: OldCells, losses: Losses) -> None:
         self._first = columns[0]
         self._old = old
         self._emit = cell_emitter(columns, losses)
@@ -228,11 +258,11 @@ class RowInserter:
 
     def into(self, row: RowXml, texts: Sequence[str], styles: Sequence[int]) -> bytes:
         """Give the row with our cells in it."""
-        last = row.xml.rfind(b"<c ")
-        found = _LAST_COLUMN.match(row.xml, last) if last >= 0 else None
-        if (found and COLUMN_INDEXES[found[1].decode()] < self._first) or b"<c" not in row.xml:
-            cells = self._emit(row.number, texts, styles, _NEVER[: len(texts)]).encode()
-            return _framed(row.xml, cells)
+        xml = self._old.taken_off(row)
+        if xml is not None:
+            found = _last_cell(xml)
+            if (found and COLUMN_INDEXES[found[1].decode()] < self._first) or b"<c" not in xml:
+                return _framed(xml, self._emit(row.number, texts, styles, _NEVER[: len(texts)]).encode())
         ours = {
             column: emit(row.number, [text], [style], [False]).encode()
             for (column, emit), text, style in zip(self._emit_one.items(), texts, styles, strict=True)
@@ -242,13 +272,14 @@ class RowInserter:
 
     def nothing(self, row: RowXml) -> bytes:
         """Give a row that gets no cells: as it was, but for what an earlier result left in it."""
-        return self._merged(row, {}) if self._old and b"<c" in row.xml else row.xml
+        xml = self._old.taken_off(row)
+        return self._merged(row, {}) if xml is None else xml
 
     def _merged(self, row: RowXml, ours: Mapping[int, bytes]) -> bytes:
         xml = row.xml
         spans = spans_of(xml)
         cells = {
-            column: _placed(xml[start:end], column, row.number) for column, start, end in spans if column not in self._old
+            column: _placed(xml[start:end], column, row.number) for column, start, end in spans if column not in self._old.columns
         } | dict(ours)
         ordered = b"".join(cells[column] for column in sorted(cells))
         after = xml[spans[-1][2] :].removesuffix(b"</row>")
