@@ -403,7 +403,11 @@ def _show(rendered: Rendered, given: dict[str, Any], settings: Settings) -> None
     from batchverify.cli.show import summary_text
 
     document = rendered.summary.as_json()
-    _print(document if given["as_json"] else summary_text(document, given_options.lang_of(settings), rendered.note))
+    _print(
+        document
+        if given["as_json"]
+        else summary_text(document, given_options.lang_of(settings), reason=rendered.reason, note=rendered.note)
+    )
 
 
 def _print(what: Any) -> None:

@@ -73,8 +73,8 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         f"  {columns}",
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
-        f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,}) · "
-        f"{say('saved', lang)} ¥{plan.saved:.2f}",
+        f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,})"
+        + f" · {say('saved', lang)} ¥{plan.saved:.2f}",
     ]
     if plan.asks:
         parts = " + ".join(f"{count} × {package.asks:,}" for package, count in plan.mix.packages)
@@ -104,8 +104,8 @@ def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
     return f"{say('row', lang)} {shown}{more}"
 
 
-def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
-    """What a run did and cost, from the summary's JSON."""
+def summary_text(summary: Mapping[str, Any], lang: Lang, *, reason: str = "", note: str = "") -> str:
+    """What a run did and cost, from the summary's JSON; `reason` is the word for why it stopped early."""
     asks, cost, quota = summary["asks"], summary["cost"], summary["quota"]
     statuses = " · ".join(
         f"{label_of_status(RowStatus(name), lang)} {count:,}" for name, count in summary["status"].items() if count
@@ -126,6 +126,8 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, note: str = "") -> str:
     lines += [f"{say('result', lang)}: {output['path']}" for output in summary["outputs"]]
     if note:
         lines.append(note)
+    if reason:
+        lines.append(f"{message(reason, lang)} {action(reason, lang)}".strip())
     if summary["simulated"]:
         lines.append(say("simulated", lang))
     if summary["next"] is not None:
@@ -139,7 +141,7 @@ def sample_text(statuses: Mapping[RowStatus, int], lang: Lang) -> str:
     rates = []
     for status, count in sorted(statuses.items()):
         low, high = interval(count, total)
-        rates.append(f"{label_of_status(status, lang)} {count / total:.0%} ({low:.0%}–{high:.0%})")  # noqa: RUF001
+        rates.append(f"{label_of_status(status, lang)} {count / total:.0%} ({low:.0%}–{high:.0%})")
     return f"{say('sample', lang)} ({total}): {', '.join(rates)}"
 
 

@@ -117,8 +117,10 @@ def status_of(attempt: Attempt | None, *, is_locked: bool) -> RowStatus | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Counts of one input. Rows: `total` = `unique` + `duplicate` + `blocked`. Of the unique questions, `reused` have an
-    answer, `in_doubt` are held, `locked` wait, and `asks` is the most that would be asked now.
+    """Counts of one input.
+
+    Rows: `total` = `unique` + `duplicate` + `blocked`. Of the unique questions, `reused` have an answer, `in_doubt` are
+    held, `locked` wait, and `asks` is the most that would be asked now.
     """
 
     name: str

@@ -31,9 +31,10 @@ _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A summary, and what the user should know about the files that were written."""
+    """A summary, the word for why the run stopped early, and what the user should know about the files that were written."""
 
     summary: Summary
+    reason: str = ""
     note: str = ""
 
 
@@ -87,7 +88,7 @@ def render(
 
     place(companion, write_summary)
     realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
-    return Rendered(summary=summary, note=written.note)
+    return Rendered(summary=summary, reason=run.reason, note=written.note)
 
 
 def target_of(table: Table, options: Options, realm: Realm, job: Job) -> Path:

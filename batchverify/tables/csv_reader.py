@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from batchverify.errors import InputError
-from batchverify.model import Record
+from batchverify.model import CellValue, Record
 from batchverify.tables.csv_writer import guarded
 from batchverify.tables.headers import SEARCHED_ROWS, header_score
 from batchverify.tables.snapshot import Snapshot
@@ -155,7 +155,7 @@ def _best_delimiter(snapshot: Snapshot, draft: CsvFormat, *, name: str) -> str:
 
     def rank(delimiter: str) -> tuple[float, int]:
         form = CsvFormat(encoding=draft.encoding, has_bom=draft.has_bom, delimiter=delimiter, line_ending="\n", quote_all=False)
-        rows = []
+        rows: list[tuple[CellValue, ...]] = []
         # Quotes may be out of order below the header, or only under this delimiter: what came before them still tells.
         with suppress(InputError):
             rows.extend(record.cells for record in islice(CsvSource(snapshot, form, name=name).records(), SEARCHED_ROWS))

@@ -62,6 +62,13 @@ _NOT_ASKED: Mapping[str, Saying] = {
     "interrupted": Saying(
         "The run was stopped before this row's turn. It was not asked.", _RESUME, "批次被中止，此行未核验。", _RESUME_ZH
     ),
+    "lost": Saying(
+        "The process that ran this job ended before this row's turn. It was not asked.",
+        _RESUME,
+        "程序意外终止，此行未核验。",
+        _RESUME_ZH,
+    ),
+    "not_run": Saying("This row was not asked in any run so far.", _RESUME, "此行尚未核验。", _RESUME_ZH),
     "sample": Saying(
         "The run ended after its sample, before this row's turn. It was not asked.",
         f"Look at the rates of the sample. {_RESUME}",
