@@ -99,7 +99,7 @@ def choose_columns(
             chosen[one], scores[one] = column, score
     for one in required:
         if one not in chosen and one not in named:
-            raise _missing(table, header, one)
+            raise _missing(table, header, one, taken=frozenset((*chosen.values(), *named.values())))
     candidates = {one: tuple(column for _, other, column in scored if other is one) for one in chosen}
     for one, column in chosen.items():
         rivals = [
@@ -235,13 +235,16 @@ def _refuse_secrets(table: Table, header: Sequence[str]) -> None:
             )
 
 
-def _missing(table: Table, header: Sequence[str], one: Field) -> InputError:
-    encoding = ""
+def _missing(table: Table, header: Sequence[str], one: Field, *, taken: frozenset[int]) -> InputError:
+    named_so = [index for index, word in enumerate(header) if one in scores_of(word) and index not in taken]
+    hints = [
+        f"{header[index]!r} ({column_letters(index)}) is named so, but its cells look like something else." for index in named_so
+    ]
+    hints.append(f"Name yours with --map {one}=COLUMN.")
     if table.csv and table.header_score == 0:
-        encoding = f" If its words look garbled, {table.encoding} is not its encoding: name that with --encoding."
+        hints.append(f"If its words look garbled, {table.encoding} is not its encoding: name that with --encoding.")
     return InputError(
-        f"{table.name} has no column for {str(one)!r} ({_FIELD_WORDS[one]}). {_what_it_has(table, header)} "
-        f"Name yours with --map {one}=COLUMN.{encoding}"
+        f"{table.name} has no column for {str(one)!r} ({_FIELD_WORDS[one]}). {_what_it_has(table, header)} {' '.join(hints)}"
     )
 
 

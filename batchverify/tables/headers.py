@@ -33,7 +33,7 @@ _ENDINGS = {
     Field.ACCOUNT_NO: re.compile("(?:银行卡|银行账|银行帐|储蓄卡|工资卡)号码?$"),
     Field.MOBILE: re.compile("手机号?码?$"),
 }
-# Another person, or another thing of that person's.
+# Another person, another thing of that person, or two things at once.
 _OTHERS = re.compile(
     "紧急|联系人|配偶|父亲|母亲|监护|负责人|经办|审核|复核|推荐|介绍|主管|领导|法人|担保|拼音|英文|曾用|脱敏|识别|对公|企业|公司|原|旧|备用"
 )
