@@ -1,12 +1,15 @@
-"""Fixtures that every part uses: the vendor in miniature as the referee."""
+"""Fixtures that every part uses: the vendor in miniature as the referee, a home, and a desk that works with both."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from batchverify.sandbox import Running, running
+from tests.desk import Desk
 
 
 @pytest.fixture
@@ -18,3 +21,25 @@ def sandbox() -> Iterator[Running]:
     """
     with running() as vendor:
         yield vendor
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a home that does not exist yet, and keep this machine's own settings out of the test."""
+    for name in list(os.environ):
+        if name.upper().startswith("BATCHVERIFY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def desk(sandbox: Running, home: Path, tmp_path: Path) -> Desk:
+    """Give a desk: it writes sheets into `tmp_path`, asks the sandbox, and checks the sums of every summary."""
+    return Desk(folder=tmp_path, home=home, endpoint=sandbox.endpoint)
+
+
+@pytest.fixture
+def verify(desk: Desk):
+    """Verify rows (or a sheet) against the sandbox: `verify(rows)` gives the summary and the rows of the result."""
+    return desk.verify
