@@ -35,7 +35,7 @@ _ENDINGS = {
 }
 # Another person, another thing of that person, or two things at once.
 _OTHERS = re.compile(
-    "紧急|联系人|配偶|父亲|母亲|监护|负责人|经办|审核|复核|推荐|介绍|主管|领导|法人|担保|拼音|英文|曾用|脱敏|识别|对公|企业|公司|原|旧|备用"
+    "紧急|联系人|配偶|父亲|母亲|监护|负责人|经办|审核|复核|推荐|介绍|主管|领导|法人|担保|拼音|英文|曾用|脱敏|识别|对公|企业|公司|原|旧|备用|[/|]"
 )
 # Which of two columns for one field is meant: SPREADSHEETS, "联系电话 beside 预留手机号 → 预留, 户名 beside 姓名 → 姓名".
 _PREFERENCES = {
