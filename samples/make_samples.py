@@ -148,6 +148,8 @@ def write_workbook(target: Path) -> None:
         sheet.merge_range(1, 0, 1, last, NOTE, note)
         sheet.write_row(2, 0, HEADERS, header)
         sheet.set_row(2, 32)
+        sheet.freeze_panes(3, 2)
+        sheet.autofilter(2, 0, 2 + len(ROWS), last)
         for column, width in enumerate((6, 13, 24, 24, 9, 9, 12, 12, 30)):
             sheet.set_column(column, column, width)
         for place, row in enumerate(ROWS):

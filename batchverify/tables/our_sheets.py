@@ -162,7 +162,7 @@ class RowList:
         self._spool = tempfile.SpooledTemporaryFile(max_size=_BUFFER_BYTES, dir=str(folder))  # noqa: SIM115  (closed by close)
         styles = [looks[Look.HEADER]] * len(theirs) + [looks[Look.OUR_HEADER]] * len(labels)
         header = self._emit(1, [*theirs, *labels], styles, self._kept)
-        self._spool.write((self._frame.head() + row_xml(1, header)).encode())
+        self._spool.write((self._frame.head() + row_xml(1, header, height_points=header_height(theirs))).encode())
 
     def add(self, cells: Sequence[CellValue], our_texts: Sequence[str], our_styles: Sequence[int]) -> None:
         """Append a row: the user's cells, then ours, with the sentences wrapped so that all of them can be read."""
@@ -191,6 +191,16 @@ class RowList:
 
     def close(self) -> None:
         self._spool.close()
+
+
+def header_height(header: Sequence[str]) -> int:
+    r"""Give the height of a header row in points, 0 for one line: headers of the user's may be broken into several.
+
+    >>> header_height(["姓名", "卡号\n（文本）"]), header_height(["姓名"])
+    (30, 0)
+    """
+    lines = 1 + max((text.count("\n") for text in header), default=0)
+    return lines * _LINE_POINTS if lines > 1 else 0
 
 
 def fitting_widths(header: Sequence[str], rows: Iterable[Sequence[CellValue]]) -> tuple[int, ...]:

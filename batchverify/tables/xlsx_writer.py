@@ -13,7 +13,7 @@ from typing import BinaryIO
 from batchverify.model import Outcome, Record, Sheet
 from batchverify.tables.cell_xml import Losses, cell_emitter
 from batchverify.tables.layout import Annotator, Layout, RowsAbove
-from batchverify.tables.our_sheets import Frame, drawn, fitting_widths, row_xml
+from batchverify.tables.our_sheets import Frame, drawn, fitting_widths, header_height, row_xml
 from batchverify.tables.outcome_cells import OUR_WIDTHS
 from batchverify.tables.package import Package
 from batchverify.tables.styles import Look, Looks, own_styles
@@ -87,7 +87,8 @@ class _DataSheet:
     def header(self) -> str:
         labels = [*self._layout.header, *self._layout.our_labels]
         styles = [self._looks[Look.HEADER]] * len(self._layout.header) + [self._looks[Look.OUR_HEADER]] * len(OUR_WIDTHS)
-        return row_xml(self._header_row, self._emit(self._header_row, labels, styles, [True] * len(labels)))
+        cells = self._emit(self._header_row, labels, styles, [True] * len(labels))
+        return row_xml(self._header_row, cells, height_points=header_height(self._layout.header))
 
     def rows(self, annotated: Iterable[tuple[Record, Outcome | None]], annotator: Annotator) -> Iterator[str]:
         blanks = [""] * len(OUR_WIDTHS)
