@@ -90,10 +90,14 @@ class StopSwitch:
 
 @dataclass(slots=True, kw_only=True)
 class _Flight:
-    """An attempt between reserve and settle. `picked_up` is False while no worker has it, so nothing can have left."""
+    """An attempt between reserve and settle. `picked_up` is False while no worker has it, so nothing can have left.
+
+    `was_full` says that the batch it was granted in took every slot: the vendor may be given more.
+    """
 
     item: Item
     picked_up: bool = False
+    was_full: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class Crew:
             except Exception as bug:  # noqa: BLE001 - a bug must end the run, not one worker of it
                 self._bug = bug
             else:
-                self._replied(number, flight.item, reply)
+                self._replied(number, flight, reply)
             self._wake.set()
 
     async def _pass_batches(self) -> None:
@@ -233,6 +237,10 @@ class Crew:
         self._settled(ended, now)
         for item, grant in zip(wanted, grants, strict=True):
             self._act_on(grant, item, monotonic)
+        was_full = len(self._flights) >= self._pace.slots
+        for grant in grants:
+            if isinstance(grant, Granted):
+                self._flights[grant.attempt].was_full = was_full
 
     def _settled(self, ended: list[tuple[Item, Settlement]], now: datetime) -> None:
         for item, settlement in ended:
@@ -269,9 +277,10 @@ class Crew:
                 else:
                     self._not_before = max(self._not_before, at + _BUSY_SECONDS)
 
-    def _replied(self, number: int, item: Item, reply: Reply) -> None:
+    def _replied(self, number: int, flight: _Flight, reply: Reply) -> None:
+        item = flight.item
         status = verdict(item.query.product, reply.answer.status)
-        self._pace = self._pace.answered(in_flight=len(self._flights))
+        self._pace = self._pace.answered(attempt=number, was_full=flight.was_full)
         self._heard(number, failed=False)
         self._tally[status] += 1
         self._end(

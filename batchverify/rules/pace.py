@@ -32,15 +32,18 @@ class Pace:
         """Whole asks that may be in flight, at least 1 and at most the ceiling."""
         return max(1, min(self.ceiling, int(self.limit)))
 
-    def answered(self, *, in_flight: int) -> Pace:
-        """One more slot while the present ones are used.
+    def answered(self, *, attempt: int, was_full: bool) -> Pace:
+        """One more slot for each answer, if all slots were taken when its ask left, and the limit was not cut since.
 
-        >>> Pace(ceiling=50).answered(in_flight=4).slots
+        Whether all are taken when the answer comes says little: answers come in bursts, and the first of a burst leaves
+        the others with a free slot. Judged by that, fifty at once took two seconds to reach.
+
+        >>> Pace(ceiling=50).answered(attempt=1, was_full=True).slots
         5
-        >>> Pace(ceiling=50).answered(in_flight=1).slots
+        >>> Pace(ceiling=50).answered(attempt=1, was_full=False).slots
         4
         """
-        if self.limit >= self.ceiling or in_flight < self.slots:
+        if self.limit >= self.ceiling or not was_full or attempt <= self.cut_at:
             return self
         return replace(self, limit=self.limit + 1)
 
@@ -79,6 +82,19 @@ class Breaker:
         if not any(recent):
             recent = ()
         return Breaker(recent=recent, pauses=self.pauses if failed else 0)
+
+    @property
+    def room(self) -> int | None:
+        """How many asks may be in flight after failures in a row: what is missing to five; None while all is well.
+
+        So a vendor that is down costs five asks and not five and as many again as were in flight, and after a pause
+        there is room for one probe.
+
+        >>> Breaker(recent=(True, True)).room, Breaker(recent=(True, False)).room, Breaker(recent=(True,) * 5).opened().room
+        (3, None, 1)
+        """
+        in_a_row = next((row for row, failed in enumerate(reversed(self.recent)) if not failed), len(self.recent))
+        return max(1, _FAILURES_IN_A_ROW - in_a_row) if in_a_row else None
 
     @property
     def is_open(self) -> bool:
