@@ -38,7 +38,7 @@ _DATE_LETTERS = re.compile(r"[ymdhs]", re.IGNORECASE)
 _STRING_ITEM = re.compile(
     r'<si><t(?: xml:space="preserve")?>([^<]*)</t></si>|<si(?:\s[^<>]*)?(?:/>|>([^<]*(?:<(?!/si>)[^<]*)*)</si>)'
 )
-_STRINGS_START = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<sst(?:\s[^<>]*)?>")
+_STRINGS_START = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<sst(?:\s[^<>]*)?/?>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
