@@ -70,7 +70,7 @@ _EN: _Words = {
     "bought": "Bought",
     "before": "Left before",
     "after": "Left after",
-    "unknown": "Not known: no package is registered. Add one with `batchverify quota add`.",
+    "unknown": "Not known: no package is registered.",
     "low": "Low balance: less than {percent} % is left.",
     "fine": "The balance is above {percent} %.",
     "none": "none",
@@ -133,7 +133,7 @@ _ZH: _Words = {
     "bought": "已购",
     "before": "运行前剩余",
     "after": "运行后剩余",
-    "unknown": "未知：未登记套餐包。可用 batchverify quota add 登记。",
+    "unknown": "未知：未登记套餐包。",
     "low": "余额不足：剩余低于 {percent}%。",
     "fine": "余额高于 {percent}%。",
     "none": "无",
@@ -264,7 +264,7 @@ def _quota_sheet(summary: Summary, lang: Lang) -> Sheet:
 
 def _add_packages(draft: _Draft, summary: Summary, words: _Words) -> None:
     quota = summary.quota
-    draft.section(words["packages"], words["asks"])
+    draft.section(words["packages"], words["asks"] if quota.is_known else "")
     if not quota.is_known:
         draft.add(words["unknown"])
         return

@@ -112,8 +112,7 @@ def _look(sheet: Sheet, index: int, column: int) -> Look:
     if index == 0:
         return Look.TITLE
     if index in sheet.heading_rows:
-        below = sheet.rows[index + 1] if index + 1 < len(sheet.rows) else ()
-        return Look.FIGURE_HEADING if _is_figure(below, column) else Look.HEADING
+        return Look.FIGURE_HEADING if any(_is_figure(row, column) for row in _below(sheet, index)) else Look.HEADING
     value = sheet.rows[index][column]
     if isinstance(value, int):
         return Look.NUMBER
@@ -122,6 +121,14 @@ def _look(sheet: Sheet, index: int, column: int) -> Look:
     if column == 0 and (status := recognise_status(value)):
         return look_of(status)
     return Look.WRAPPED if column == len(sheet.widths) - 1 else Look.TEXT
+
+
+def _below(sheet: Sheet, heading: int) -> Iterator[Sequence[str | int]]:
+    """Give the rows of a heading's block: up to the next heading or blank row."""
+    for index in range(heading + 1, len(sheet.rows)):
+        if index in sheet.heading_rows or not any(value != "" for value in sheet.rows[index]):
+            return
+        yield sheet.rows[index]
 
 
 def _is_figure(row: Sequence[str | int], column: int) -> bool:
