@@ -42,6 +42,8 @@ class Onlooker:
     """Approves every plan and remembers what it was told. `on_asking` is called when the asks begin, `on_progress` later."""
 
     plan: Plan | None = None
+    caps: list[int | None] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
     progressed: list[Progress] = field(default_factory=list)
     samples: list[Mapping[RowStatus, int]] = field(default_factory=list)
     on_approve: Callable[[], None] = lambda: None
@@ -50,9 +52,12 @@ class Onlooker:
 
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         self.plan = plan
+        self.caps.append(cap_asks)
         self.on_approve()
 
     def asking(self, *, total: int, cap_asks: int | None) -> None:
+        self.totals.append(total)
+        self.caps.append(cap_asks)
         self.on_asking()
 
     def sampled(self, statuses: Mapping[RowStatus, int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -76,10 +76,11 @@ class Agenda:
         self.release(item)
         heapq.heappush(self._deferred, (until, next(self._order), item))
 
-    def put_back(self, item: Item) -> None:
-        """The gate had no slot for it: it is next again."""
-        self.release(item)
-        self._ready.appendleft(item)
+    def put_back(self, items: Sequence[Item]) -> None:
+        """The gate had no slot for them: they are next again, in the order they have."""
+        for item in items:
+            self.release(item)
+        self._ready.extendleft(reversed(items))
 
     @property
     def next_due(self) -> float | None:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
-from batchverify.errors import AskError, BatchVerifyError, EchoMismatch
-from batchverify.model import Attempt, AttemptState, Billed, Query, Reply, RowStatus
+from batchverify.errors import AskError
+from batchverify.model import Attempt, AttemptState, Billed, Reply, RowStatus
 from batchverify.pool.agenda import Agenda, Item
+from batchverify.pool.terms import Asker, Clock, Limits, Progress, StopSwitch
 from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
 from batchverify.rules.verdicts import verdict
@@ -32,60 +32,9 @@ _PROGRESS_SECONDS = 0.1
 _LONGEST_SILENCE = 5  # pauses of the breaker without one success
 _LEAST_DOUBT = 10
 _DOUBT_SHARE = 0.01
-
-
-class Clock(Protocol):
-    """Wall time for people, monotonic time for deadlines and rates, and which boot the latter counts from."""
-
-    @property
-    def boot(self) -> str: ...
-    def now(self) -> datetime: ...
-    def monotonic(self) -> float: ...
-
-
-class Asker(Protocol):
-    """Whatever asks the vendor one question: raises an `AskError` that says what the failure means for the bill."""
-
-    async def ask(self, query: Query, *, send_before: float | None = None) -> Reply: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Upper bounds and patience. Durations in seconds."""
-
-    concurrency: int
-    lock: timedelta
-    breaker_pause_seconds: float = 30
-    back_off_seconds: float = 1
-    look_ahead: int = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What is done so far in this run. `billed` counts asks that were or may be billed."""
-
-    done: int
-    billed: int
-    in_flight: int
-    statuses: dict[RowStatus, int]
-
-
-class StopSwitch:
-    """Asked once, a run drains and settles what is in flight; asked twice, it leaves, and what is in flight is in doubt."""
-
-    def __init__(self) -> None:
-        self.level = 0
-        self._wake: Callable[[], None] | None = None
-
-    def request(self) -> None:
-        """Stop, from any thread or signal handler."""
-        self.level += 1
-        if self._wake is not None:
-            self._wake()
-
-    def listen(self, wake: Callable[[], None] | None) -> None:
-        """Have `wake` told of the next request."""
-        self._wake = wake
+#: Failures that say nothing of the vendor: a gateway that throttles or a wrong echo is alive, the others are of this machine.
+_ALIVE = frozenset({"throttled", "bad_echo"})
+_OURS = frozenset({"late", "too_long"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +79,6 @@ class Crew:
     _bug: BaseException | None = field(init=False, default=None)
     _newest: int = field(init=False, default=0)
     _deaf_until: int = field(init=False, default=0)
-    _probing: bool = field(init=False, default=False)
     _not_before: float = field(init=False, default=0.0)
     _spent: int = field(init=False, default=0)
     _sent: int = field(init=False, default=0)
@@ -174,17 +122,28 @@ class Crew:
     async def _work(self) -> None:
         while True:
             number, send_before = await self._granted.get()
-            flight = self._flights[number]
+            flight = self._flights.get(number)
+            if flight is None:
+                continue  # the second stop was faster: it must not leave any more
             flight.picked_up = True
             try:
-                reply = await self.client.ask(flight.item.query, send_before=send_before)
-            except AskError as error:
-                self._failed(number, flight.item, error)
+                await self._ask(number, flight, send_before)
             except Exception as bug:  # noqa: BLE001 - a bug must end the run, not one worker of it
                 self._bug = bug
-            else:
-                self._replied(number, flight, reply)
             self._wake.set()
+
+    async def _ask(self, number: int, flight: _Flight, send_before: float) -> None:
+        ended: Reply | AskError
+        try:
+            ended = await self.client.ask(flight.item.query, send_before=send_before)
+        except AskError as error:
+            ended = error
+        if number not in self._flights:
+            return  # the second stop has called it in doubt
+        if isinstance(ended, AskError):
+            self._failed(number, flight.item, ended)
+        else:
+            self._replied(number, flight, ended)
 
     async def _pass_batches(self) -> None:
         while True:
@@ -192,7 +151,8 @@ class Crew:
                 raise self._bug
             self._obey_stop()
             ended, self._ended = self._ended, []
-            wanted = self._wanted()
+            at = self.clock.monotonic()
+            wanted = self._wanted(at)
             if ended or wanted:
                 await self._turn(ended, wanted)
                 self._write_behind()
@@ -200,7 +160,7 @@ class Crew:
             elif not self._flights and (self._reason or self._agenda.is_empty):
                 return
             else:
-                await self._pause()
+                await self._pause(at)
 
     def _obey_stop(self) -> None:
         if self.stop.level and not self._reason:
@@ -212,13 +172,15 @@ class Crew:
                     flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state))
                 )
 
-    def _wanted(self) -> list[Item]:
-        at = self.clock.monotonic()
-        if self._reason or at < self._not_before:
-            return []
-        slots = 1 if self._probing else self._pace.slots
-        free = min(slots - len(self._flights), _LARGEST_BATCH)
+    def _wanted(self, at: float) -> list[Item]:
+        free = min(self._free_slots(at), _LARGEST_BATCH)
         return self._agenda.take(free, at=at) if free > 0 else []
+
+    def _free_slots(self, at: float) -> int:
+        if self._reason or at < self._not_before:
+            return 0
+        slots, room = self._pace.slots, self._breaker.room
+        return (slots if room is None else min(slots, room)) - len(self._flights)
 
     async def _turn(self, ended: list[tuple[Item, Settlement]], wanted: list[Item]) -> None:
         settlements = [settlement for _, settlement in ended]
@@ -228,23 +190,25 @@ class Crew:
         ]
         now, monotonic = self.clock.now(), self.clock.monotonic()
 
-        def commit() -> Sequence[Grant]:
+        def commit() -> tuple[list[int], Sequence[Grant]]:
             with self.ledger.transaction(now=now, monotonic=monotonic) as gate:
-                gate.settle(settlements)
-                return gate.reserve(self.run, wants) if wants else ()
+                return gate.settle(settlements), gate.reserve(self.run, wants) if wants else ()
 
-        grants = await asyncio.get_running_loop().run_in_executor(self._thread, commit)
-        self._settled(ended, now)
+        refused, grants = await asyncio.get_running_loop().run_in_executor(self._thread, commit)
+        self._settled(ended, refused, now)
         for item, grant in zip(wanted, grants, strict=True):
             self._act_on(grant, item, monotonic)
+        self._agenda.put_back([item for item, grant in zip(wanted, grants, strict=True) if isinstance(grant, Wait | Spent)])
         was_full = len(self._flights) >= self._pace.slots
         for grant in grants:
             if isinstance(grant, Granted):
                 self._flights[grant.attempt].was_full = was_full
 
-    def _settled(self, ended: list[tuple[Item, Settlement]], now: datetime) -> None:
+    def _settled(self, ended: list[tuple[Item, Settlement]], refused: list[int], now: datetime) -> None:
         for item, settlement in ended:
-            if settlement.state is AttemptState.ANSWERED and settlement.lock_until is None:
+            # A refused one is in doubt since our lease lapsed: the ledger does not attach its answer, so no cache may.
+            kept = settlement.attempt not in refused
+            if kept and settlement.state is AttemptState.ANSWERED and settlement.lock_until is None:
                 self._answered.append(_attempt(self.run, item, settlement, now))
             if settlement.billed is not Billed.NO:
                 self._spent += 1
@@ -267,10 +231,8 @@ class Crew:
             case Busy():
                 self._agenda.defer(item, until=at + _BUSY_SECONDS)
             case Wait(seconds=seconds):
-                self._agenda.put_back(item)
                 self._not_before = max(self._not_before, at + seconds)
             case Spent(code=code):
-                self._agenda.put_back(item)
                 # What is in flight may turn out to be free, and then there is room for one more.
                 if not self._flights:
                     self._reason = self._reason or code
@@ -298,7 +260,8 @@ class Crew:
         )
 
     def _failed(self, number: int, item: Item, error: AskError) -> None:
-        self._heard(number, failed=not isinstance(error, EchoMismatch) and error.code != "throttled")
+        if error.code not in _OURS:
+            self._heard(number, failed=error.code not in _ALIVE)
         if error.code == "throttled":
             self._pace = self._pace.throttled(attempt=number, newest=self._newest)
         again: float | None = None
@@ -327,22 +290,20 @@ class Crew:
         if number <= self._deaf_until:
             return  # it was in flight before the pause: nothing new
         self._breaker = self._breaker.after(failed=failed)
-        if not failed:
-            self._probing = False
-        elif self._breaker.is_open:
+        if self._breaker.is_open:
             self._breaker = self._breaker.opened()
-            self._deaf_until, self._probing = self._newest, True
+            self._deaf_until = self._newest
             self._not_before = self.clock.monotonic() + self._breaker.pause_seconds(self.limits.breaker_pause_seconds)
             if self._breaker.pauses > _LONGEST_SILENCE:
                 self._reason = self._reason or "breaker"
 
-    async def _pause(self) -> None:
-        at = self.clock.monotonic()
-        due = [instant for instant in (self._agenda.next_due, self._not_before) if instant is not None and instant > at]
-        room = not self._reason and len(self._flights) < (1 if self._probing else self._pace.slots)
-        if room and at >= self._not_before and self._agenda.may_go_on:
+    async def _pause(self, at: float) -> None:
+        """Wait for an answer, a stop, or what falls due after `at`, the instant that was looked at last."""
+        if self._free_slots(at) > 0 and self._agenda.may_go_on:
             await asyncio.sleep(0)  # a stretch of rows that ask nothing: answers may come in between
             return
+        # By `at` and not by a newer instant: what fell due in between would have no timer, and nobody would wake us.
+        due = [instant for instant in (self._agenda.next_due, self._not_before) if instant is not None and instant > at]
         self._wake.clear()
         if self._ended or self._bug is not None or (self.stop.level and not self._reason):
             return
@@ -357,7 +318,7 @@ class Crew:
             while True:
                 await asyncio.sleep(_HEARTBEAT_SECONDS)
                 await loop.run_in_executor(self._thread, self._renew)
-        except BatchVerifyError as error:
+        except Exception as error:  # noqa: BLE001 - a run whose heart stands still would be called dead by others
             self._bug = error
             self._wake.set()
 
