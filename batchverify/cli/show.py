@@ -30,6 +30,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "problems": ("Look at these rows", "请检查这些行"),
     "more": ("and {} more", "等，另有 {} 行"),
     "row": ("row", "行"),
+    "rows_shown": ("rows", "行"),
     "duplicate": (
         "The same question stands in an earlier row. It is asked, and paid, once.",
         "与前面某行查询相同，只调用、只计费一次。",
@@ -60,7 +61,7 @@ def say(word: str, lang: Lang) -> str:
 def plan_text(plan: Plan, lang: Lang) -> str:
     """What a run would do, before it does it."""
     sheet = f" ({say('sheet', lang)} {plan.sheet})" if plan.sheet else ""
-    columns = ", ".join(f"{label_of_field(name, lang)} ← {header!r}" for name, header in plan.columns.items())
+    columns = ", ".join(f"{label_of_field(name, lang)} ← {' '.join(header.split())!r}" for name, header in plan.columns.items())
     counts = [
         (plan.duplicate, "duplicates"),
         (plan.blocked, "blocked"),
@@ -84,7 +85,8 @@ def plan_text(plan: Plan, lang: Lang) -> str:
     if plan.problems:
         lines.append(f"{say('problems', lang)}:")
         lines += [
-            f"  {_rows(problem.rows, problem.count, lang)}: {problem_text(code, lang)}" for code, problem in plan.problems.items()
+            f"  {_rows(problem.rows, problem.count, lang)}: {problem_text(code, lang)}"
+            for code, problem in sorted(plan.problems.items(), key=lambda item: item[1].rows)
         ]
     return "\n".join(lines)
 
@@ -95,13 +97,13 @@ def problem_text(code: str, lang: Lang) -> str:
         return say("duplicate", lang)
     if ":" in code:
         return label_of_warning(code, lang)
-    return f"{message(code, lang)} {action(code, lang)}".strip()
+    return ("" if lang is Lang.ZH else " ").join(filter(None, (message(code, lang), action(code, lang))))
 
 
 def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
     shown = ", ".join(str(row) for row in rows)
     more = f" {say('more', lang).format(count - len(rows))}" if count > len(rows) else ""
-    return f"{say('row', lang)} {shown}{more}"
+    return f"{say('row' if count == 1 else 'rows_shown', lang)} {shown}{more}"
 
 
 def summary_text(summary: Mapping[str, Any], lang: Lang, *, reason: str = "", note: str = "") -> str:
