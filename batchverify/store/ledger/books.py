@@ -19,7 +19,7 @@ LEASE_SECONDS = 30.0
 TAG_BYTES = 4
 
 _ACCOUNT = """
-SELECT number, job, boot, cap_asks, qps, asks_per_card, matched_after, other_after, ended_at, reason, spent, reserved, seq, head,
+SELECT number, job, boot, cap_asks, qps, asks_per_card, matched_after, other_after, newest_attempt, ended_at, reason, spent, reserved, seq, head,
   EXISTS (SELECT 1 FROM hold WHERE hold.job = run.job)
 FROM run WHERE number = ?
 """
@@ -41,6 +41,7 @@ class Account:
     asks_per_card: int
     matched_after: int
     other_after: int
+    newest_attempt: int
     ended_at: int | None
     reason: str
     spent: int

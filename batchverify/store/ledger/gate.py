@@ -181,8 +181,8 @@ class Gate:
                 return None if want.release == attempt.number else Held(attempt=attempt)
             case _:
                 limit = account.matched_after if attempt.code == MATCHED_CODE else account.other_after
-                # What this very run has bought is fresh, whatever the wall clock did since.
-                fresh = holder[1] == account.number or holder[6] >= limit
+                # What was bought since this run began is fresh to it, whatever became of the wall clock.
+                fresh = attempt.number > account.newest_attempt or holder[6] >= limit
                 return Held(attempt=attempt) if fresh else None
 
 

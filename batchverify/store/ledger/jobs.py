@@ -23,8 +23,9 @@ INSERT INTO job (id, path, sha256, size_bytes, sheet, encoding, product, identit
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_RUN = """
-INSERT INTO run (id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, matched_after, other_after, started_at, head)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO run (
+  id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, matched_after, other_after, started_at, head, newest_attempt
+) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) FROM attempt
 """
 # By the index of what is open anywhere, which is small, not by the run's, which may hold a million.
 _OPEN_OF_RUN = """
@@ -105,8 +106,8 @@ def runs_of(con: sqlite3.Connection, job: str) -> list[Run]:
 
 
 def renew_lease(con: sqlite3.Connection, run: int, *, monotonic: float) -> None:
-    """Say that a run lives. It does nothing for one that was ended: a lapsed lease is not taken back."""
-    con.execute("UPDATE run SET lease_until = ? WHERE number = ? AND ended_at IS NULL", (monotonic + LEASE_SECONDS, run))
+    """Say that a run lives. For one that was ended the lease means nothing any more: it does not come back."""
+    con.execute("UPDATE run SET lease_until = ? WHERE number = ?", (monotonic + LEASE_SECONDS, run))
 
 
 def end_run(books: Books, run: int, *, reason: str, code: str) -> int:

@@ -42,6 +42,8 @@ wants = [Want(key=tag(f"k{i}"), id_tag=tag(f"i{i}"), card_tag=tag(f"c{i}"), prod
 """
 
 RACER = """
+print("ready", flush=True)
+sys.stdin.readline()
 left = list(wants)
 while left:
     with ledger.transaction(now=datetime.now(UTC), monotonic=time.monotonic()) as gate:
@@ -51,7 +53,6 @@ while left:
     mine = [grant.attempt for grant in grants if isinstance(grant, Granted)]
     with ledger.transaction(now=datetime.now(UTC), monotonic=time.monotonic()) as gate:
         gate.settle([Settlement(attempt=number, state=AttemptState.ANSWERED, code="01", sealed=b"x") for number in mine])
-    print(len(mine), flush=True)
 lock.release()
 """
 
@@ -69,7 +70,11 @@ with ledger.transaction(now=datetime.now(UTC), monotonic=time.monotonic()) as ga
 def start(home: Path, name: str, program: str, *, cap: int | None = None) -> subprocess.Popen[str]:
     text = textwrap.dedent(PREAMBLE).replace("CAP", repr(cap)) + textwrap.dedent(program)
     return subprocess.Popen(
-        [sys.executable, "-c", text, str(home), name], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", text, str(home), name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
     )
 
 
@@ -84,6 +89,12 @@ def rows(home: Path, query: str) -> list[tuple]:
 def test_processes_that_start_at_once_share_one_ledger_and_ask_each_question_once(tmp_path):
     home = tmp_path / "home"
     racers = [start(home, f"racer-{number}", RACER) for number in range(3)]
+    # All set up before the first begins, or they would not meet.
+    assert [racer.stdout.readline() for racer in racers if racer.stdout] == ["ready\n"] * 3
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
     for racer in racers:
         racer.communicate(timeout=50)
 

@@ -2,13 +2,14 @@ import os
 import sqlite3
 import stat
 import sys
+import threading
 import time
 from datetime import timedelta
 
 import pytest
 
 from batchverify.errors import HomeError
-from batchverify.store.ledger import Granted, Ledger
+from batchverify.store.ledger import Busy, Granted, Ledger
 
 
 def change(path, script):
@@ -133,6 +134,24 @@ def test_waiting_for_another_process_counts_as_time(desk, make):
 
     assert grant == Granted(attempt=1, send_before=desk.monotonic + 2.5 + 5.0)
     assert attempt.reserved_at == desk.now + timedelta(seconds=2.5)
+
+
+def test_a_second_writer_waits_for_the_first_before_it_looks(desk, make):
+    seen = []
+
+    def reserve():
+        with Ledger.open(desk.path) as other, other.transaction(now=desk.now, monotonic=desk.monotonic) as gate:
+            seen.extend(gate.reserve(desk.run, [make.want()]))
+
+    thread = threading.Thread(target=reserve)
+    with desk.ledger.transaction(now=desk.now, monotonic=desk.monotonic) as gate:
+        gate.reserve(desk.run, [make.want()])
+        thread.start()
+        thread.join(0.2)
+        assert seen == []
+    thread.join(30)
+
+    assert seen == [Busy()]
 
 
 def test_a_reader_is_not_held_up_by_a_writer(desk, make):
