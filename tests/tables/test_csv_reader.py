@@ -117,6 +117,8 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
 def test_foreign_cells_come_out_as_they_went_in(rows, codec, ending, quoting, opened):
+    if any("\r" in cell for row in rows for cell in row):
+        quoting = csv.QUOTE_ALL  # the csv module of 3.11 leaves a lone return bare when lines end otherwise
     out = io.StringIO()
     csv.writer(out, lineterminator=ending, quoting=quoting).writerows([HEADER.split(","), *rows])
 
