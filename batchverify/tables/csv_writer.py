@@ -21,8 +21,8 @@ from batchverify.tables.layout import Layout, RowsAbove
 from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome
 
 _FORMULA_STARTS = frozenset("=+-@\t\r＝＋－＠")
-# "-5", "+8613800000000" and "-1.2e3" are what they look like, and a guard would make text of a number.
-_NUMERIC = re.compile(r"[+-][\d ,.()-]*(?:[eE][+-]?\d+)?")
+# "-5", "+8613800000000", "-1.2e3" and a lone "-" are what they look like, and a guard would make text of a number.
+_NUMERIC = re.compile(r"[+-](?:[\d.][\d ,.]*(?:[eE][+-]?\d+)?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

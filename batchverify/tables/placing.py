@@ -18,6 +18,7 @@ from typing import BinaryIO
 from batchverify.errors import HomeError, InputError
 
 _LAST_SPARE = 99
+_IS_POSIX = os.name == "posix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _rename(draft: Path, target: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows has no way to sync a folder, and needs none for a rename
+    if not _IS_POSIX:  # Windows has no way to sync a folder, and needs none for a rename
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
