@@ -75,7 +75,7 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
         f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,})"
-        + f" · {say('saved', lang)} ¥{plan.saved:.2f}",
+        f" · {say('saved', lang)} ¥{plan.saved:.2f}",
     ]
     if plan.asks:
         parts = " + ".join(f"{count} × {package.asks:,}" for package, count in plan.mix.packages)
