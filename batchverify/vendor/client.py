@@ -1,14 +1,15 @@
 """One ask to the vendor, from a query to a reply or to an error sorted by what it means for the bill.
 
 The one thing to know: this is the only importer of httpx, and it uses its requests, responses and transport interface, never
-its connection pool, which is quadratic in the number of connections, nor its client, which logs the whole URL.
+its connection pool, which is quadratic in the number of connections, nor its client, which logs the whole URL. All asks of a
+client differ in their target only, so httpx writes the request once, and reads the head of an answer that is no verdict.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from batchverify.model import Query, Reply, Secret
 from batchverify.vendor import gateway
 from batchverify.vendor.answers import parse_answer
 from batchverify.vendor.products import Endpoint, request_target
-from batchverify.vendor.wire import Left, NeverLeft, Wire, tls_context
+from batchverify.vendor.wire import Left, NeverLeft, RawAnswer, Wire, tls_context
 
 DEADLINE_SECONDS = 15.0
 
@@ -49,7 +50,7 @@ _SHOWN_CODES = {"connect_timeout": "connect", "busy": "late", "closed": "late", 
 
 
 class WireTransport(httpx.AsyncBaseTransport):
-    """`Wire` as a transport of httpx: GET without a body, the target from the "target" extension.
+    """`Wire` as a transport of httpx, for GET without a body.
 
     Raises `NeverLeft` and `Left`, not httpx's own errors: their tree does not tell the two apart.
     """
@@ -58,16 +59,20 @@ class WireTransport(httpx.AsyncBaseTransport):
         self._wire = wire
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        target: bytes = request.extensions.get("target", request.url.raw_path)
-        fields = b"".join([b"%b: %b\r\n" % field for field in request.headers.raw])
-        raw = await self._wire.exchange(
-            b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, fields),
-            send_before=request.extensions.get("send_before"),
-        )
+        raw = await self.exchange(request.url.raw_path, fields_of(request))
         return httpx.Response(raw.status, headers=raw.headers, stream=httpx.ByteStream(raw.body))
+
+    async def exchange(self, target: bytes, fields: bytes, *, send_before: float | None = None) -> RawAnswer:
+        """The same without httpx's objects, which cost as much as all the rest of an ask."""
+        return await self._wire.exchange(b"GET %b HTTP/1.1\r\n%b" % (target, fields), send_before=send_before)
 
     async def aclose(self) -> None:
         await self._wire.close()
+
+
+def fields_of(request: httpx.Request) -> bytes:
+    """Write out the fields of a request and the empty line that ends them."""
+    return b"".join([b"%b: %b\r\n" % field for field in request.headers.raw]) + b"\r\n"
 
 
 class Client:
@@ -89,16 +94,16 @@ class Client:
         if not _HEADER_SAFE.fullmatch(app_code.reveal()):
             raise SettingsError("The AppCode is empty or holds a space or a character that no header can carry. Set it again.")
         self._host = endpoint.host
-        self._url = httpx.URL(endpoint.origin)
-        self._headers = httpx.Headers(
-            {
-                "Host": self._url.netloc.decode(),
-                "Authorization": f"APPCODE {app_code.reveal()}",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": "batchverify",
-            },
-        )
+        url = httpx.URL(endpoint.origin)
+        headers = {
+            "Host": url.netloc.decode(),
+            "Authorization": f"APPCODE {app_code.reveal()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "batchverify",
+        }
+        # The target is no part of this URL: httpx shows URLs in reprs, and taking one apart costs more than the ask's I/O.
+        self._fields = fields_of(httpx.Request("GET", url, headers=headers))
         wire = Wire(
             endpoint.host,
             endpoint.port,
@@ -124,15 +129,9 @@ class Client:
         bill: `NotSent`, `Throttled`, `Refused` and its subclasses (not billed), `InDoubt` (perhaps billed), `EchoMismatch`
         (perhaps billed, and the run must stop). A cancelled ask may have been billed.
         """
-        # The target travels beside the URL: httpx shows URLs in reprs, and taking one apart costs more than the ask's I/O.
-        request = httpx.Request(
-            "GET",
-            self._url,
-            headers=self._headers,
-            extensions={"target": request_target(query).encode("ascii"), "send_before": send_before},
-        )
+        target = request_target(query).encode("ascii")
         try:
-            response = await self._transport.handle_async_request(request)
+            raw = await self._transport.exchange(target, self._fields, send_before=send_before)
         except NeverLeft as error:
             raise NotSent(
                 f"The ask was not sent to {self._host!r}. {_NEVER_LEFT[error.code]}. Nothing was billed.",
@@ -143,11 +142,27 @@ class Client:
                 f"The ask to {self._host!r} was sent. {_LEFT[error.code]}. It may have been billed; compare the vendor's usage.",
                 code=_SHOWN_CODES.get(error.code, error.code),
             ) from None
-        if response.status_code != _OK:
-            raise gateway.refusal(response.status_code, response.headers)
-        request_id = gateway.request_id_of(response.headers)
-        answer = parse_answer(response.read(), query=query, request_id=request_id)
-        return Reply(answer=answer, request_id=request_id, vendor_at=_vendor_at(response.headers.get("date", "")))
+        if raw.status != _OK:
+            raise gateway.refusal(raw.status, httpx.Response(raw.status, headers=raw.headers).headers)
+        date, request_id = _two_headers(raw.headers)
+        request_id = gateway.request_id_of({"x-ca-request-id": request_id})
+        answer = parse_answer(raw.body, query=query, request_id=request_id)
+        return Reply(answer=answer, request_id=request_id, vendor_at=_vendor_at(date))
+
+
+def _two_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """Give the two fields of an answer that are kept, `Date` and the request id; one that comes twice is of no use.
+
+    >>> _two_headers([(b"date", b"Tue, 24 Nov 2026 02:50:01 GMT"), (b"X-Ca-Request-Id", b"A"), (b"X-Ca-Request-Id", b"B")])
+    ('Tue, 24 Nov 2026 02:50:01 GMT', 'A, B')
+    """
+    found: dict[bytes, str] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower in {b"date", b"x-ca-request-id"}:
+            text = value.decode("latin-1")
+            found[lower] = f"{found[lower]}, {text}" if lower in found else text
+    return found.get(b"date", ""), found.get(b"x-ca-request-id", "")
 
 
 # A Date has whole seconds: the asks of one second share the reading of it.
