@@ -1,0 +1,214 @@
+"""The one checker of RELIABILITY §3: a home's ledger, the vendor's bill and the result files, laid side by side.
+
+The one thing to know: it is given the people that the sheets were made of, so it needs no reading of sheets to know which
+question each ask was. What it returns are sentences; none is well.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batchverify.model import Attempt, AttemptState, Billed, Product, Query, RowStatus
+from batchverify.rules.key import key_material
+from batchverify.rules.sums import check_sums
+from batchverify.sandbox.bill import question_digest
+from batchverify.sandbox.verdicts import PRODUCTS, verdict_on
+from batchverify.store.home import Home
+from batchverify.store.ledger import Ledger
+from batchverify.store.vault import Vault
+from tests.campaigns.people import HEADER, Person, read_result
+
+_DRAWN = {
+    ("reserved",),
+    ("reserved", "answered"),
+    ("reserved", "not_billed"),
+    ("reserved", "in_doubt"),
+    ("reserved", "in_doubt", "released"),
+}
+_STATUSES = {"01": "matched", "02": "mismatched", "202": "unverifiable"}
+# The vendor's clock and ours are one, but the bill has floats and the ledger microseconds.
+_SLACK_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A sheet that was verified, and who stood in it, row by row. `result` is what should have come of it."""
+
+    rows: Sequence[Person]
+    result: Path
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What was looked at and what is wrong. `in_doubt` and `in_flight` are counts, `broken` sentences."""
+
+    asks: int = 0
+    billed: int = 0
+    certain: int = 0
+    in_doubt: int = 0
+    runs: int = 0
+    lost_runs: int = 0
+    rows: int = 0
+    most_doubt_of_a_lost_run: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, other: Findings) -> None:
+        """Put another home's findings beside these."""
+        for name in ("asks", "billed", "certain", "in_doubt", "runs", "lost_runs", "rows"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.most_doubt_of_a_lost_run = max(self.most_doubt_of_a_lost_run, other.most_doubt_of_a_lost_run)
+        self.broken += other.broken
+
+
+def check(home: Path, bill: Mapping[str, Any], sheets: Sequence[Sheet], *, in_flight: int) -> Findings:
+    """Check everything that must hold once no run is under way. `in_flight` is the most that one run may have had."""
+    findings = Findings()
+    place = Home.open(home).realm(simulated=True)
+    with Ledger.open(place.ledger, create=False, simulated=True) as ledger:
+        ledger.recover(now=datetime.now(UTC), monotonic=time.monotonic(), boot="", is_dead=Home.open(home).is_dead)
+        vault = Vault.open(place.key_file, ledger=ledger)
+        people = {person.cells: person for sheet in sheets for person in sheet.rows}
+        keys = {cells: vault.key(key_material(_query(person))) for cells, person in people.items()}
+        attempts = ledger.attempts(list(keys.values()))
+        findings.broken += _of_ledger(ledger, findings)
+        findings.broken += _of_bill(
+            bill, {_digest(people[cells]): attempts.get(key, []) for cells, key in keys.items()}, findings
+        )
+        recorded = sum(len(list(ledger.asks_of(job.id))) for job in ledger.jobs())
+        known = sum(len(found) for found in attempts.values())
+        if recorded != known:
+            findings.broken.append(f"The ledger has {recorded} attempts, and the people of the sheets {known}.")
+        if findings.most_doubt_of_a_lost_run > in_flight:
+            findings.broken.append(f"A lost run left {findings.most_doubt_of_a_lost_run} in doubt with {in_flight} in flight.")
+        for sheet in sheets:
+            findings.broken += _of_result(sheet, {cells: attempts.get(keys[cells], []) for cells in keys})
+            findings.rows += len(sheet.rows)
+    return findings
+
+
+def _of_ledger(ledger: Ledger, findings: Findings) -> Iterator[str]:
+    """The file is whole, every run has ended, its chain holds, and every attempt went a way that RELIABILITY §2 draws."""
+    yield from ledger.damages()
+    ways: defaultdict[int, list[str]] = defaultdict(list)
+    spent = 0
+    for job in ledger.jobs():
+        doubts = Counter(attempt.run for attempt in ledger.asks_of(job.id) if attempt.state is AttemptState.IN_DOUBT)
+        for run in ledger.runs(job.id):
+            findings.runs += 1
+            spent += run.spent
+            if run.ended_at is None:
+                yield f"{run.id} has not ended."
+            if run.reserved:
+                yield f"{run.id} has {run.reserved} reserved after its end."
+            if not ledger.verify_chain(run.id):
+                yield f"The chain of {run.id} does not hold."
+            if run.spec.cap_asks is not None and run.spent > run.spec.cap_asks:
+                yield f"{run.id} spent {run.spent} of {run.spec.cap_asks}."
+            if run.reason == "lost":
+                findings.lost_runs += 1
+                findings.most_doubt_of_a_lost_run = max(findings.most_doubt_of_a_lost_run, doubts[run.id])
+            for event in ledger.events(run.id):
+                ways[event.attempt].append(event.transition)
+    yield from (f"Attempt {number} went {' → '.join(way)}." for number, way in ways.items() if tuple(way) not in _DRAWN)
+
+
+def _of_bill(bill: Mapping[str, Any], attempts: Mapping[str, Sequence[Attempt]], findings: Findings) -> Iterator[str]:
+    """Each ask has its intent, none was paid twice without a flag, and the bill lies between certain and certain + in doubt."""
+    asks: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for ask in bill["asks"]:
+        asks[ask["question"]].append(ask)
+    for question in asks.keys() - attempts.keys():
+        yield f"The vendor was asked {len(asks[question])} times about a question of no sheet."
+    for question, made in attempts.items():
+        received = asks[question]
+        certain, doubtful = _bounds(made)
+        billed = sum(ask["billed"] for ask in received)
+        findings.certain += certain
+        findings.in_doubt += doubtful
+        if len(received) > len(made):
+            yield f"A question was asked {len(received)} times with {len(made)} intents."
+        if certain > 1:
+            yield f"A question was bought {certain} times."
+        if not certain <= billed <= certain + doubtful:
+            yield f"A question was billed {billed} times, and the ledger says {certain} to {certain + doubtful}."
+        if not all(
+            attempt.reserved_at.timestamp() <= ask["received_at"] + _SLACK_SECONDS
+            for attempt, ask in zip(made, received, strict=False)
+        ):
+            yield "An ask arrived before its intent was written."
+        numbers = {ask["request_id"] for ask in received}
+        yield from (
+            f"Attempt {attempt.number} has the answer to another question."
+            for attempt in made
+            if attempt.state is AttemptState.ANSWERED and attempt.request_id not in numbers
+        )
+    findings.asks, findings.billed = bill["total"], bill["billed"]
+    if not findings.certain <= bill["billed"] <= findings.certain + findings.in_doubt:
+        yield f"The bill says {bill['billed']}, the ledger {findings.certain} to {findings.certain + findings.in_doubt}."
+    if bill["max_in_flight_per_id"] > 1 or bill["max_in_flight_per_card"] > 1:
+        yield "The same ID number or card was in flight twice."
+    if bill["asked_while_locked"] or bill["redirects_followed"]:
+        yield "A locked ID number was asked about, or a redirect was followed."
+
+
+def _of_result(sheet: Sheet, attempts: Mapping[tuple[str, ...], Sequence[Attempt]]) -> Iterator[str]:
+    """Every row of the sheet is there, in its order, unchanged, with the outcome that the ledger and the vendor give it."""
+    if not sheet.result.exists():
+        yield f"{sheet.result.name} is not there."
+        return
+    rows = read_result(sheet.result)
+    if [tuple(row[name] for name in HEADER) for row in rows] != [person.cells for person in sheet.rows]:
+        yield f"{sheet.result.name} does not have the rows of its sheet."
+        return
+    first: dict[tuple[str, ...], int] = {}
+    for number, (row, person) in enumerate(zip(rows, sheet.rows, strict=True), 2):
+        earlier = first.setdefault(person.cells, number)
+        yield from (f"Row {number}: {fault}" for fault in _of_row(row, person, attempts[person.cells]))
+        if row["bv_duplicate_of"] != ("" if earlier == number else str(earlier)):
+            yield f"Row {number} is said to be a duplicate of {row['bv_duplicate_of']!r}, not of {earlier}."
+    yield from _of_summary(sheet, rows)
+
+
+def _of_row(row: Mapping[str, str], person: Person, attempts: Sequence[Attempt]) -> Iterator[str]:
+    status = RowStatus(row["bv_status"])
+    answered = [attempt for attempt in attempts if attempt.state is AttemptState.ANSWERED]
+    held = any(attempt.state is AttemptState.IN_DOUBT and attempt.holds for attempt in attempts)
+    if answered:
+        code = verdict_on(PRODUCTS[0], {"name": person.name, "idCard": person.id_card, "accountNo": person.account_no})
+        if (row["bv_code"], status.value) != (code, _STATUSES[code]):
+            yield f"it says {status}, and the vendor said {code}."
+    elif (status is RowStatus.IN_DOUBT) is not held:
+        yield f"it says {status}, and is {'' if held else 'not '}held as in doubt."
+    if not row["bv_source"].endswith("-simulated"):
+        yield f"its source {row['bv_source']!r} does not say that it is simulated."
+
+
+def _of_summary(sheet: Sheet, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    stem = sheet.result.name.partition(".verified")[0]
+    summary = json.loads(sheet.result.with_name(f"{stem}.summary.json").read_text("utf-8"))
+    yield from check_sums(summary)
+    counted = Counter(row["bv_status"] for row in rows)
+    if summary["status"] != {status.value: counted[status.value] for status in RowStatus}:
+        yield f"The summary's statuses are not the rows': {summary['status']} and {dict(counted)}."
+
+
+def _bounds(attempts: Sequence[Attempt]) -> tuple[int, int]:
+    """What surely was billed, and what perhaps was."""
+    certain = sum(attempt.state is AttemptState.ANSWERED and attempt.billed is Billed.YES for attempt in attempts)
+    doubtful = sum(attempt.state is AttemptState.IN_DOUBT or attempt.billed is Billed.UNKNOWN for attempt in attempts)
+    return certain, doubtful
+
+
+def _query(person: Person) -> Query:
+    return Query(product=Product.BANK3, name=person.name, id_card=person.id_card, account_no=person.account_no)
+
+
+def _digest(person: Person) -> str:
+    return question_digest("bank3", name=person.name, id_card=person.id_card, account_no=person.account_no).hex()
