@@ -119,7 +119,7 @@ class Table:
 
     @property
     def hidden_rows(self) -> int:
-        """Data rows that are hidden or filtered away; costs a pass when none was finished yet."""
+        """Data rows that are hidden or filtered away, 0 where openpyxl reads; costs a pass when none was finished yet."""
         return self.extent().hidden
 
     def records(self) -> Iterator[Record]:
@@ -187,7 +187,7 @@ def open_table(
         with snapshot.open() as opened:
             start = opened.read(1024)
         if start.startswith(_ZIP):
-            table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row)
+            table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden)
         else:
             _refuse_foreign(path.name, snapshot, start, sheet=sheet)
             table = _open_csv(path, snapshot, header_row=header_row, encoding=encoding, delimiter=delimiter)
@@ -215,9 +215,9 @@ def _open_csv(path: Path, snapshot: Snapshot, *, header_row: int | None, encodin
     )
 
 
-def _open_workbook(path: Path, snapshot: Snapshot, *, sheet: str | None, header_row: int | None) -> Table:
+def _open_workbook(path: Path, snapshot: Snapshot, *, sheet: str | None, header_row: int | None, skip_hidden: bool) -> Table:
     workbook = Workbook(snapshot.open(), name=path.name)
-    sources = [SheetSource(snapshot, workbook, one) for one in workbook.sheets]
+    sources = [SheetSource(snapshot, workbook, one, must_tell_hidden=skip_hidden) for one in workbook.sheets]
     entries = tuple(SheetEntry(name=one.sheet.name, hidden=one.sheet.hidden, rows=one.row_count()) for one in sources)
     if not sources:
         raise InputError(f"{path.name} has no sheet with rows. Open it in Excel and look.")

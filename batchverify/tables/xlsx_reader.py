@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zipfile import BadZipFile
 
@@ -28,10 +29,11 @@ _ONE_DAY_SECONDS = 86_400
 class SheetSource:
     """One sheet of a workbook, read again from its first row for every pass."""
 
-    def __init__(self, snapshot: Snapshot, workbook: Workbook, sheet: SheetPart) -> None:
+    def __init__(self, snapshot: Snapshot, workbook: Workbook, sheet: SheetPart, *, must_tell_hidden: bool = False) -> None:
         self.workbook = workbook
         self.sheet = sheet
         self._snapshot = snapshot
+        self._must_tell_hidden = must_tell_hidden
         self._strings: list[str] | None = None
         self._date_styles = workbook.date_styles()
 
@@ -46,6 +48,10 @@ class SheetSource:
                 reached = record.number
                 yield record
         except NotPlain:
+            if self._must_tell_hidden:  # openpyxl does not tell, and a hidden person must not be asked about
+                raise InputError(
+                    f"{self.workbook.name} does not show which rows are hidden. Save it again in Excel, or leave out --skip-hidden."
+                ) from None
             # The rows given so far were understood whole, so the other way in goes on behind them.
             yield from (record for record in self._openpyxl_records(width) if record.number > reached)
 
@@ -142,6 +148,7 @@ class SheetSource:
             ) from None
 
 
+@lru_cache(maxsize=4096)  # a column of dates repeats its days, and spelling one costs as much as reading a row
 def date_text(serial: str, *, uses_1904_dates: bool) -> str:
     """Spell a date as people do; a serial that is no date stays as it is.
 

@@ -14,6 +14,7 @@ from openpyxl.cell.text import InlineFont
 
 from batchverify.errors import InputError
 from batchverify.model import NumberCell, OddCell
+from batchverify.tables.reader import open_table
 from batchverify.tables.snapshot import Snapshot
 from batchverify.tables.workbook import Workbook, shows_date
 from batchverify.tables.xlsx_reader import SheetSource, date_text
@@ -304,6 +305,38 @@ def test_what_openpyxl_cannot_read_either_is_named(tmp_path, read, respell):
         InputError, match=r"^broken\.xlsx cannot be read \(ParseError\)\. Open it in Excel and save it as \.xlsx\.$"
     ):
         read(broken)
+
+
+def test_a_hostile_sheet_in_utf_16_is_refused_the_other_way_too(tmp_path, read, respell):
+    def hostile(name, part):
+        if not name.startswith("xl/worksheets/"):
+            return part
+        text = part.decode().replace('encoding="UTF-8"', 'encoding="UTF-16"')
+        return (
+            text.replace("<worksheet", '<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet', 1)
+            .replace("<v>4</v>", "<v>&a;</v>")
+            .encode("utf-16")
+        )
+
+    path = respell(by_xlsxwriter(tmp_path / "people.xlsx", PEOPLE), hostile)
+
+    with pytest.raises(
+        InputError,
+        match=r"^respelled\.xlsx cannot be read \(\w+\)\. Open it in Excel and save it as \.xlsx\.$",
+    ):
+        read(path)
+
+
+def test_hidden_rows_that_cannot_be_told_are_not_asked_about(tmp_path, respell):
+    path = respell(by_xlsxwriter(tmp_path / "people.xlsx", PEOPLE), prefixed)
+
+    with pytest.raises(InputError) as caught:
+        open_table(path, temporary=tmp_path, skip_hidden=True)
+
+    assert (
+        str(caught.value)
+        == "respelled.xlsx does not show which rows are hidden. Save it again in Excel, or leave out --skip-hidden."
+    )
 
 
 def test_serials_become_the_dates_that_excel_shows():
