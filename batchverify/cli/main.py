@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from batchverify.model import RowStatus
     from batchverify.pool import Progress
     from batchverify.settings import Settings
+    from batchverify.store.ledger import Job, Run
 
 _EXIT_CODES = {"complete": 0, "open_rows": 3, "vendor_stop": 4, "home_error": 5, "interrupted": 130}
 _WORST_FIRST = (5, 4, 130, 3, 0)
@@ -220,7 +221,7 @@ def jobs(**given: Any) -> int:
             "created_at": job.created_at.isoformat(timespec="seconds"),
             "finished": job.finished_at is not None,
             "runs": len(runs),
-            "ended": runs[-1].reason or "complete" if runs and runs[-1].ended_at else "running" if runs else "not begun",
+            "ended": _ended(job, runs),
         }
         for job, runs in all_jobs(_session(settings, given, _Watcher(given, settings)))
     ]
@@ -228,10 +229,17 @@ def jobs(**given: Any) -> int:
         _print(listed)
     else:
         for job in listed:
-            click.echo(
-                f"{job['job']}  {job['created_at']}  {'finished' if job['finished'] else job['ended']}  {job['product']}  {job['file']}"
-            )
+            click.echo(f"{job['job']}  {job['created_at']}  {job['ended']}  {job['product']}  {job['file']}")
     return 0
+
+
+def _ended(job: Job, runs: Sequence[Run]) -> str:
+    """How a job stands, in a word or two."""
+    if job.finished_at is not None:
+        return "finished"
+    if not runs:
+        return "not begun"
+    return "running" if runs[-1].ended_at is None else runs[-1].reason or "open rows"
 
 
 @cli.command()

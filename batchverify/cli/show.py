@@ -35,6 +35,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "The same question stands in an earlier row. It is asked, and paid, once.",
         "与前面某行查询相同，只调用、只计费一次。",
     ),
+    "hidden": ("hidden or filtered", "隐藏或被筛选"),
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
     "sent": ("asks", "次调用"),
@@ -61,7 +62,7 @@ def say(word: str, lang: Lang) -> str:
 def plan_text(plan: Plan, lang: Lang) -> str:
     """What a run would do, before it does it."""
     sheet = f" ({say('sheet', lang)} {plan.sheet})" if plan.sheet else ""
-    columns = ", ".join(f"{label_of_field(name, lang)} ← {' '.join(header.split())!r}" for name, header in plan.columns.items())
+    columns = ", ".join(f"{label_of_field(name, lang)} ← {_one_line(header)!r}" for name, header in plan.columns.items())
     counts = [
         (plan.duplicate, "duplicates"),
         (plan.blocked, "blocked"),
@@ -74,8 +75,10 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         f"  {columns}",
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
-        f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,})"
-        f" · {say('saved', lang)} ¥{plan.saved:.2f}",
+        (
+            f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,})"
+            f" · {say('saved', lang)} ¥{plan.saved:.2f}"
+        ),
     ]
     if plan.asks:
         parts = " + ".join(f"{count} × {package.asks:,}" for package, count in plan.mix.packages)
@@ -98,6 +101,10 @@ def problem_text(code: str, lang: Lang) -> str:
     if ":" in code:
         return label_of_warning(code, lang)
     return ("" if lang is Lang.ZH else " ").join(filter(None, (message(code, lang), action(code, lang))))
+
+
+def _one_line(header: str) -> str:
+    return " ".join(header.split())
 
 
 def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
@@ -158,7 +165,8 @@ def inspection_text(inspection: Inspection, lang: Lang) -> str:
     for column in inspection.columns:
         score = "--map" if column.score is None else f"{column.score:.1f}"
         lines.append(
-            f"  {column.letters} {column.header!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}"
+            f"  {column.letters} {_one_line(column.header)!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}"
         )
-    lines.append(f"{say('rows', lang)}: {inspection.rows:,}")
+    hidden = f" · {inspection.hidden_rows:,} {say('hidden', lang)}" if inspection.hidden_rows else ""
+    lines.append(f"{say('rows', lang)}: {inspection.rows:,}{hidden}")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from batchverify.job.options import Reading
 from batchverify.model import Field, NumberCell, OddCell
 from batchverify.rules.masks import mask
 from batchverify.store.home import Home
-from batchverify.tables.columns import choose_columns
+from batchverify.tables.columns import choose_columns, is_asked
 from batchverify.tables.reader import open_table
 from batchverify.tables.sheet_xml import column_letters
 
@@ -31,7 +31,10 @@ class FoundColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A file looked at. `sheets` are names with their row counts, None where the workbook does not tell."""
+    """A file looked at. `sheets` are names with their row counts, None where the workbook does not tell.
+
+    `rows` are those of people, as a plan counts them: no blanks, no sums.
+    """
 
     name: str
     kind: str
@@ -89,7 +92,7 @@ def inspect_file(path: Path, reading: Reading, *, home: Path) -> Inspection:
             )
             for one, index in columns.fields.items()
         )
-        extent = table.extent()
+        people = sum(is_asked(record, columns) for record in table.records() if not (record.hidden and reading.skip_hidden))
         return Inspection(
             name=table.name,
             kind=table.kind,
@@ -97,8 +100,8 @@ def inspect_file(path: Path, reading: Reading, *, home: Path) -> Inspection:
             sheet=table.sheet,
             sheets=tuple((entry.name, entry.rows) for entry in table.sheets),
             header_row=table.header_row,
-            rows=extent.rows,
-            hidden_rows=extent.hidden,
+            rows=people,
+            hidden_rows=table.hidden_rows,
             columns=found,
         )
 
