@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as Unreadable
 
 from batchverify.errors import SettingsError
 from batchverify.model import Billed, CheckLevel, Secret
@@ -23,6 +24,8 @@ from batchverify.model import Billed, CheckLevel, Secret
 #: The vendor's own host (VENDOR §1). `http` exists there too and is refused: the query carries a person.
 VENDOR_ENDPOINT = "https://bcard3and4.market.alicloudapi.com"
 _KEY_FILE = "appcode"
+#: Options whose setting has another name.
+_SPELLED = {"app_code": "BATCHVERIFY_APPCODE"}
 
 
 class Settings(BaseSettings):
@@ -31,9 +34,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BATCHVERIFY_", extra="forbid", frozen=True)
 
     endpoint: str = VENDOR_ENDPOINT
-    app_code: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("BATCHVERIFY_APPCODE", "app_code"), exclude=True
-    )
+    # One name only: an APP_CODE that some other program left in the environment must not travel to the vendor.
+    app_code: SecretStr | None = Field(default=None, validation_alias="BATCHVERIFY_APPCODE", exclude=True)
     home: Path | None = None
     lang: Literal["en", "zh"] | None = None
     operator: str = ""
@@ -73,10 +75,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, here, at_home
 
 
-def home_folder(chosen: Path | None = None) -> Path:
+def home_folder(chosen: str | Path | None = None) -> Path:
     """The home: the option, else `BATCHVERIFY_HOME`, else the platform's folder for a user's data."""
     if chosen is not None:
-        return chosen
+        return Path(chosen)
     named = os.environ.get("BATCHVERIFY_HOME")
     return Path(named) if named else Path(platformdirs.user_data_dir("batchverify", appauthor=False))
 
@@ -87,13 +89,21 @@ def load_settings(**options: Any) -> Settings:
     Raises:
         SettingsError: A value does not fit. The message names the setting and never its value.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {_SPELLED.get(name, name): value for name, value in options.items() if value is not None}
     try:
         return Settings(**given)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f"A settings file is not valid TOML: {error}. Mend batchverify.toml or config.toml in the home."
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"A settings file could not be read ({type(error).__name__}). "
+            "Look at batchverify.toml here and config.toml in the home; they are UTF-8."
+        ) from None
+    except Unreadable as error:
+        # Its text names the setting and never the value.
+        raise SettingsError(f"A setting is not of the form that is expected: {error}. Nothing was sent.") from None
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
@@ -113,7 +123,7 @@ def app_code(settings: Settings, home: Path) -> Secret:
     path = home / _KEY_FILE
     try:
         mode = path.stat().st_mode
-        text = path.read_text("utf-8").strip()
+        text = path.read_bytes().decode("ascii", "replace").strip()
     except OSError:
         raise SettingsError(
             "There is no AppCode. Set BATCHVERIFY_APPCODE, or run `batchverify key set`; `--sandbox` needs none."
