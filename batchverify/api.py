@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from batchverify.errors import InputError
 from batchverify.job import Asking, Bounds, Delivery, Mandate, Options, Plan, Reading, Session
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ProductWord = Literal["bank3", "bank3-detail", "bank4", "bank4-detail", "id2", "auto"]
 ChecksWord = Literal["strict", "block", "warn", "off"]
 LangWord = Literal["en", "zh"]
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class _Watcher:
@@ -102,7 +104,7 @@ def verify_file(
         output=Path(output) if output is not None else None,
         product=product,
         reading=Reading(
-            mapping={Field(name): column for name, column in (mapping or {}).items()},
+            mapping={_word(Field, name, of="mapping"): column for name, column in (mapping or {}).items()},
             sheet=sheet,
             header_row=header_row,
             encoding=encoding,
@@ -145,7 +147,7 @@ def plan_file(
     """
     settings = load_settings(endpoint=endpoint, home=Path(home) if home is not None else None, checks=checks)
     reading = Reading(
-        mapping={Field(name): column for name, column in (mapping or {}).items()},
+        mapping={_word(Field, name, of="mapping"): column for name, column in (mapping or {}).items()},
         sheet=sheet,
         header_row=header_row,
         encoding=encoding,
@@ -221,6 +223,13 @@ def verify_frame(
         return answers_of(frame, target)
 
 
+def _word(words: type[Word], word: str, *, of: str) -> Word:
+    try:
+        return words(word)
+    except ValueError:
+        raise InputError(f"{of} knows no {word!r}. It takes {', '.join(words)}. Nothing was sent.") from None
+
+
 def _options(
     settings: Settings,
     *,
@@ -236,13 +245,13 @@ def _options(
     return Options(
         reading=reading,
         asking=Asking(
-            product=None if product == "auto" else Product(product),
+            product=None if product == "auto" else _word(Product, product, of="product"),
             checks=settings.checks,
             upgrade_15=upgrade_15,
             allow_minors=settings.allow_minors,
             reuse_days_matched=settings.reuse_days_matched if reuse_days is None else reuse_days,
             reuse_days_other=settings.reuse_days_other if reuse_days is None else reuse_days,
         ),
-        delivery=Delivery(output=output, lang=Lang(lang), mask=mask),
+        delivery=Delivery(output=output, lang=_word(Lang, lang, of="lang"), mask=mask),
         mandate=mandate or Mandate(),
     )

@@ -100,15 +100,18 @@ class Annotation:
 
     def _of_question(self, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
         attempt = deciding_attempt(attempts, self.scope)
-        # A hold is newer than any attempt that let go of the key: the gate has refused the question since.
-        if hold is not None and (attempt is None or not attempt.holds):
+        if attempt is not None and attempt.holds:
+            hold = None  # of an earlier run: the question was asked since
+        if hold is not None and (attempt is None or attempt.state is not AttemptState.ANSWERED):
             return outcome_not_asked(query, code=hold.code, retry_at=hold.until)
         if attempt is None:
             return outcome_not_asked(query, code=self.reason or "not_run")
         answer = None
         if attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:
             answer = self.realm.vault.open_sealed(key, attempt.sealed)
-        return outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
+        outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
+        # A 203 of the vendor's stays beside its row with what it cost; until when, the gate has said since.
+        return outcome if hold is None else replace(outcome, retry_at=hold.until)
 
     def _row_tag(self, line: Line) -> str:
         """Job, row and a short mark of the question, by which a result file is recognized when it comes back."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from batchverify.errors import InputError
 from batchverify.model import CheckLevel, Field, Product
 from batchverify.words import Lang
 
@@ -35,6 +36,10 @@ class Asking:
     allow_minors: bool = False
     reuse_days_matched: float = 30
     reuse_days_other: float = 1
+
+    def __post_init__(self) -> None:
+        if min(self.reuse_days_matched, self.reuse_days_other) < 0:
+            raise InputError("Answers of the future cannot be reused. Give 0 days or more; nothing was sent.")
 
     @property
     def product_word(self) -> str:
@@ -112,6 +117,12 @@ class Bounds:
     qps: float | None = None
     concurrency: int = 50
     sample: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_asks", "max_yuan", "sample"):
+            bound = getattr(self, name)
+            if bound is not None and bound < 0:
+                raise InputError(f"The bound {name} is {bound}. Give 0 or more; nothing was sent.")
 
     def cap_asks(self, unit_price: Decimal) -> int | None:
         """The number of asks that may be billed in this run; None is no cap.

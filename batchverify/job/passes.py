@@ -24,7 +24,7 @@ from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds, Options
 from batchverify.job.plan import Plan, day_of, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
-from batchverify.job.rendering import Rendered, lock_of, render
+from batchverify.job.rendering import Rendered, check_place, lock_of, render
 from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress, StopSwitch
 from batchverify.settings import Settings, home_folder
@@ -133,7 +133,7 @@ def render_job(job_id: str, session: Session, *, change: Callable[[Options], Opt
         lines = _lines(opened.table, opened.columns, opened.options, realm, job.created_at)
         with PlanIndex.open(realm.home.tmp) as index:
             index_of(lines, index)
-            return _drawn(opened, lines, index, realm, session, job=job, run=runs[-1], left_before=None)
+            return _drawn(opened, lines, index, realm, session, job=job, run=runs[-1])
 
 
 def all_jobs(session: Session) -> list[tuple[Job, list[Run]]]:
@@ -175,7 +175,7 @@ def _opened(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table,
 @contextmanager
 def _job_opened(job_id: str, session: Session, change: Callable[[Options], Options]) -> Iterator[tuple[Realm, _Opened]]:
     """A job by its id, with its input as it was. Raises InputError when the input is gone or was changed since."""
-    with open_realm(session.home, simulated=job_id.startswith("s-"), clock=session.clock) as realm:
+    with open_realm(session.home, simulated=job_id.lower().startswith("s-"), clock=session.clock) as realm:
         job = realm.ledger.job(job_id)
         options = change(Options.from_json(job.spec.options))
         path = Path(job.spec.path)
@@ -202,20 +202,19 @@ def _pass(
     began = job.created_at if job is not None else clock.now()
     lines = _lines(opened.table, opened.columns, opened.options, realm, began)
     with ExitStack() as stack:
+        check_place(opened.table, opened.options, realm, job.id if job is not None else "")
         vendor = stack.enter_context(open_vendor(settings, realm, built_in=session.built_in or _asks_built_in(settings, realm)))
+        opened = replace(opened, options=replace(opened.options, endpoint_host=vendor.endpoint.host))
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
         plan = make_plan(lines, index, realm, scope, unit_price=settings.unit_price, what=what)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(settings.unit_price))
         realm.home.check_writable()
         if job is None:
-            options = replace(opened.options, endpoint_host=vendor.endpoint.host)
-            spec = replace(_spec(opened.table, opened.columns, options), options=options.as_json())
+            spec = replace(_spec(opened.table, opened.columns, opened.options), options=opened.options.as_json())
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
-            opened = replace(opened, options=options, job=job)
-        left_before = realm.ledger.wallet(now=clock.now()).left
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
-        return _drawn(opened, lines, index, realm, session, job=job, run=run, left_before=left_before)
+        return _drawn(opened, lines, index, realm, session, job=job, run=run)
 
 
 def _run(
@@ -264,7 +263,6 @@ def _drawn(
     *,
     job: Job,
     run: Run,
-    left_before: int | None,
 ) -> Rendered:
     as_of = run.ended_at or session.clock.now()
     annotation = Annotation(
@@ -275,7 +273,7 @@ def _drawn(
         reason=run.reason,
         lock=lock_of(session.settings),
     )
-    rendered = render(annotation, job, run, options=opened.options, settings=session.settings, left_before=left_before)
+    rendered = render(annotation, job, run, options=opened.options, settings=session.settings)
     realm.ledger.finish_job(job.id, at=None if annotation.counts.open else as_of)
     return rendered
 

@@ -22,7 +22,7 @@ from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import window_of
 from batchverify.settings import Settings
 from batchverify.store.ledger import BillRow, Job, Run
-from batchverify.tables.placing import place
+from batchverify.tables.placing import check_target, place
 from batchverify.tables.reader import Table
 from batchverify.tables.writer import write_result
 
@@ -53,20 +53,18 @@ def ending_of(reason: str, *, open_rows: int) -> Ending:
     return Ending.OPEN_ROWS
 
 
-def render(
-    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None
-) -> Rendered:
+def render(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Rendered:
     """Write the result file and `NAME.summary.json`, and return the summary. Asks nothing.
 
     Raises:
         InputError: The target is the input itself. Nothing was written.
     """
     realm, table = annotation.realm, annotation.lines.table
-    target = target_of(table, options, realm, job)
+    target = target_of(table, options, realm, job.id)
     drawn: list[Summary] = []
 
     def sheets() -> Sequence[Sheet]:
-        drawn.append(_summary(annotation, job, run, options=options, settings=settings, left_before=left_before))
+        drawn.append(_summary(annotation, job, run, options=options, settings=settings))
         return summary_sheets(drawn[0], options.delivery.lang)
 
     written = write_result(
@@ -79,7 +77,7 @@ def render(
         columns=annotation.lines.columns,
         mask=options.delivery.mask,
     )
-    summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings, left_before=left_before)
+    summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings)
     summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
     companion = written.path.with_name(f"{_stem(written.path)}.summary.json")
 
@@ -91,16 +89,26 @@ def render(
     return Rendered(summary=summary, reason=run.reason, note=written.note)
 
 
-def target_of(table: Table, options: Options, realm: Realm, job: Job) -> Path:
+def check_place(table: Table, options: Options, realm: Realm, job: str) -> None:
+    """Refuse, before anything is paid for, a place where the result cannot be or must not be: above all the input itself.
+
+    Raises:
+        InputError: Nothing was sent, nothing was written.
+    """
+    check_target(target_of(table, options, realm, job), source=table.path)
+
+
+def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
     """Where the result goes: `-o`, else NAME.verified beside the input; a file that is not ours, or was edited since, is left alone."""
     chosen = options.delivery.output
     if chosen is not None:
-        if chosen.suffix.lower() not in {".csv", ".xlsx", ".xlsm"}:
+        may_have_macros = table.path.suffix.lower() == ".xlsm" and not options.delivery.mask
+        if chosen.suffix.lower() not in ({".csv", ".xlsx", ".xlsm"} if may_have_macros else {".csv", ".xlsx"}):
             raise InputError(f"The result cannot be {chosen.name!r}. Name a file that ends in .xlsx or .csv.")
         return chosen
     suffix = ".csv" if table.kind == "csv" else ".xlsx"
     stem = _stem(table.path)
-    ours = {output.path: output.sha256 for output in realm.ledger.outputs(job.id)}
+    ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
     for number in range(1, 1000):
         target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")
         if not target.exists() or ours.get(str(target.resolve())) == _sha256(target):
@@ -119,12 +127,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _summary(
-    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, left_before: int | None
-) -> Summary:
+def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Summary:
     realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
     runs = realm.ledger.runs(job.id)
-    wallet = realm.ledger.wallet(now=annotation.scope.as_of)
+    left = run.spec.wallet_left
     return summarize(
         job=job.id,
         run=run.id,
@@ -143,7 +149,10 @@ def _summary(
         bill=bill_of(realm.ledger.bill(job.id)),
         unit_price=settings.unit_price,
         quota=Quota(
-            total=wallet.total, left_before=left_before, left_after=wallet.left, low_percent=settings.low_balance_percent
+            total=run.spec.wallet_total,
+            left_before=left,
+            left_after=None if left is None else left - run.spent,
+            low_percent=settings.low_balance_percent,
         ),
         started_at=runs[0].started_at if runs else run.started_at,
         ended_at=annotation.scope.as_of,
