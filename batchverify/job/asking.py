@@ -73,6 +73,7 @@ def begin_run(
     """Write down a run and hold its lock; the second value lets go of it."""
     lock = realm.home.hold_lock(secrets.token_hex(8))
     try:
+        wallet = realm.ledger.wallet(now=realm.clock.now())
         spec = RunSpec(
             kind=kind,
             reuse=Reuse(matched_after=scope.matched_after, other_after=scope.other_after),
@@ -81,6 +82,8 @@ def begin_run(
             cap_asks=bounds.cap_asks(settings.unit_price),
             qps=bounds.qps,
             asks_per_card=settings.asks_per_card_per_day,
+            wallet_total=wallet.total,
+            wallet_left=wallet.left,
         )
         return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
     except BaseException:

@@ -26,7 +26,7 @@ BARE_ATTEMPT_COLUMNS = ATTEMPT_COLUMNS.replace("sealed", "NULL")
 JOB_COLUMNS = "id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at"
 RUN_COLUMNS = (
     "run.number, run.id, job.id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, "
-    "started_at, ended_at, reason, spent, reserved"
+    "wallet_total, wallet_left, started_at, ended_at, reason, spent, reserved"
 )
 PACKAGE_COLUMNS = "number, label, total, used, added_at, expires_at"
 
@@ -136,7 +136,7 @@ def job_of(row: Row) -> Job:
 def run_of(row: Row) -> Run:
     """Read a row of RUN_COLUMNS."""
     number, run_id, job_id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, *rest = row
-    started_at, ended_at, reason, spent, reserved = rest
+    wallet_total, wallet_left, started_at, ended_at, reason, spent, reserved = rest
     spec = RunSpec(
         kind=RunKind(kind),
         reuse=Reuse(matched_after=moment(matched_after), other_after=moment(other_after)),
@@ -145,6 +145,8 @@ def run_of(row: Row) -> Run:
         cap_asks=cap_asks,
         qps=qps,
         asks_per_card=asks_per_card,
+        wallet_total=wallet_total,
+        wallet_left=wallet_left,
     )
     return Run(
         number=number,

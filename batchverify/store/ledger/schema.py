@@ -41,7 +41,7 @@ CREATE TABLE run (
   job INTEGER NOT NULL REFERENCES job,
   kind TEXT NOT NULL CHECK (kind IN ('first', 'resume', 'rerun')),
   lock TEXT NOT NULL, boot TEXT NOT NULL, lease_until REAL NOT NULL,
-  cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL,
+  cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL, wallet_total INTEGER, wallet_left INTEGER,
   matched_after INTEGER NOT NULL, other_after INTEGER NOT NULL, newest_attempt INTEGER NOT NULL,
   started_at INTEGER NOT NULL, ended_at INTEGER, reason TEXT NOT NULL DEFAULT '',
   spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,

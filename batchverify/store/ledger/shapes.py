@@ -61,6 +61,7 @@ class RunSpec:
     """The bounds of one pass. `lock` names the held file under `locks/`; `boot` is `home.boot_id()`, "" where unknown.
 
     `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
+    `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again.
     """
 
     kind: RunKind
@@ -70,6 +71,8 @@ class RunSpec:
     cap_asks: int | None = None
     qps: float | None = None
     asks_per_card: int = 4
+    wallet_total: int | None = None
+    wallet_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
