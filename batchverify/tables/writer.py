@@ -21,7 +21,7 @@ from batchverify.tables.layout import Layout
 from batchverify.tables.our_sheets import fitting_widths
 from batchverify.tables.placing import Placed, check_target, place
 from batchverify.tables.reader import Table
-from batchverify.tables.sheet_xml import MAX_ROWS, NotPlain
+from batchverify.tables.sheet_xml import MAX_COLUMNS, MAX_ROWS, NotPlain
 from batchverify.tables.xlsx_splice import Splice, plan_splice, write_spliced
 from batchverify.tables.xlsx_writer import write_own_workbook
 from batchverify.words import RESULT_COLUMNS, Lang
@@ -128,14 +128,14 @@ class _Work:
         return _written(place(target, write, source=table.path), "csv", notes)
 
     def write_own(self, target: Path, *, note: str = "") -> Written:
-        table, notes = self.table, [note]
-        if table.extent().rows > MAX_WORKBOOK_ROWS or table.header_row + table.extent().rows > MAX_ROWS:
-            too_many = f"{table.extent().rows:,} rows are more than a workbook should hold, so the result is a csv file."
-            return self.write_csv(target.with_suffix(".csv"), note=" ".join(filter(None, [note, too_many])))
+        table, notes, layout = self.table, [note], self._layout(self._width())
+        rows, columns = table.extent().rows, len(layout.kept) + len(RESULT_COLUMNS)
+        if rows > MAX_WORKBOOK_ROWS or table.header_row + rows > MAX_ROWS or columns > MAX_COLUMNS:
+            too_many = f"{columns:,} columns" if columns > MAX_COLUMNS else f"{rows:,} rows"
+            notes.append(f"{too_many} are more than a workbook should hold, so the result is a csv file.")
+            return self.write_csv(target.with_suffix(".csv"), note=" ".join(filter(None, notes)))
         if target.suffix.lower() == _MACRO_SUFFIX:
             raise InputError(f"{target.name!r} would be a workbook with macros, and the result has none. Name it .xlsx.")
-
-        layout = self._layout(self._width())
 
         def write(out: BinaryIO) -> None:
             losses = write_own_workbook(
@@ -147,7 +147,7 @@ class _Work:
                 annotated=self.annotated,
                 sheets=self.sheets,
                 folder=self.folder,
-                expected_bytes=table.extent().rows * (len(layout.kept) + len(RESULT_COLUMNS)) * _BYTES_A_CELL,
+                expected_bytes=rows * columns * _BYTES_A_CELL,
             )
             notes.append(losses.note())
 
@@ -162,7 +162,7 @@ class _Work:
                 splice = self._plan(source)
             except NotPlain as reason:
                 return self.write_own(
-                    target, note=f"This is a new workbook with the rows only; yours could not be kept whole. {reason}"
+                    target, note=f"Your workbook could not be kept whole, so this is a new file with its rows only. {reason}"
                 )
             keep_macros = target.suffix.lower() == _MACRO_SUFFIX
             if keep_macros and not splice.theirs.has_macros:

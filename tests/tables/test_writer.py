@@ -361,7 +361,7 @@ def test_a_masked_result_shows_no_whole_number(tmp_path):
 
     assert values(written.path)[2][:5] == ["00000", "张*", "110***********000X", "621700*********0000", "NA"]
     assert written.note == (
-        "This is a new workbook with the rows only; yours could not be kept whole. "
+        "Your workbook could not be kept whole, so this is a new file with its rows only. "
         "Its other sheets and columns would show what the mask hides."
     )
     with ZipFile(written.path) as archive:
@@ -417,3 +417,87 @@ def test_a_fault_in_the_middle_leaves_nothing_behind(tmp_path):
     with pytest.raises(RuntimeError, match="stop"):
         write(source, tmp_path / "out.xlsx", sheets=fail)
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def with_macros(plain: Path, target: Path) -> Path:
+    """Make a workbook with macros of a plain one, as Excel would write it."""
+    with ZipFile(plain) as source, ZipFile(target, "w") as out:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "[Content_Types].xml":
+                content = content.replace(
+                    b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+                    b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+                )
+            if name == "xl/_rels/workbook.xml.rels":
+                link = b'<Relationship Id="rIdV" Type="http://schemas.microsoft.com/office/2006/relationships/vbaProject" Target="vbaProject.bin"/>'
+                content = content.replace(b"</Relationships>", link + b"</Relationships>")
+            out.writestr(name, content)
+        out.writestr("xl/vbaProject.bin", b"macros")
+    return target
+
+
+def test_macros_stay_in_xlsm_and_are_left_out_of_xlsx(tmp_path):
+    source = with_macros(a_workbook(tmp_path / "a.xlsx"), tmp_path / "b.xlsm")
+
+    kept = write(source, tmp_path / "out.xlsm")
+    left_out = write(source, tmp_path / "out.xlsx")
+
+    assert kept.note == ""
+    assert left_out.note == "The macros were left out, since an .xlsx file has none. Name the result .xlsm to keep them."
+    with ZipFile(kept.path) as with_them, ZipFile(left_out.path) as without:
+        assert with_them.read("xl/vbaProject.bin") == b"macros"
+        assert "xl/vbaProject.bin" not in without.namelist()
+        assert b"macro" not in without.read("[Content_Types].xml")
+    assert openpyxl.load_workbook(left_out.path).sheetnames[0] == "名单"
+    with pytest.raises(InputError, match=r"'m.xlsm' would be a workbook with macros, and the result has none. Name it .xlsx."):
+        write(source, tmp_path / "m.xlsm", mask=True)
+
+
+def changed(plain: Path, target: Path, part: str, old: bytes, new: bytes) -> Path:
+    with ZipFile(plain) as source, ZipFile(target, "w") as out:
+        for name in source.namelist():
+            content = source.read(name)
+            out.writestr(name, content.replace(old, new) if name == part else content)
+    return target
+
+
+def test_a_workbook_that_is_not_plainly_written_gets_one_of_ours_with_its_types(tmp_path):
+    plain = a_workbook(tmp_path / "a.xlsx")
+    source = changed(plain, tmp_path / "b.xlsx", "xl/styles.xml", b"<fonts", b"<!-- odd --><fonts")
+
+    written = write(source, tmp_path / "out.xlsx")
+
+    assert written.note == (
+        "Your workbook could not be kept whole, so this is a new file with its rows only. "
+        "The workbook's styles are not plainly written: there is no list of 'fonts' to append to."
+    )
+    with open_table(plain, temporary=tmp_path) as before, open_table(written.path, temporary=tmp_path) as after:
+        records = [(record.number, record.cells[:5]) for record in before.records()]
+        assert [(record.number, record.cells[:5]) for record in after.records()] == records
+    assert values(written.path)[-1][:5] == ["合计", "", "", "", 10]
+
+
+def test_a_sheet_without_room_at_its_right_becomes_csv(tmp_path):
+    book = openpyxl.load_workbook(a_workbook(tmp_path / "a.xlsx"))
+    book.active.cell(row=2, column=16_370, value="far")
+    book.save(tmp_path / "wide.xlsx")
+
+    written = write(tmp_path / "wide.xlsx", tmp_path / "out.xlsx")
+
+    assert read_csv(written.path)[1][16_369:16_371] == ["far", "bv_status"]
+    assert "The sheet '名单' has no room for 23 columns at its right." in written.note
+    assert "16,393 columns are more than a workbook should hold, so the result is a csv file." in written.note
+
+
+def test_formats_to_the_end_of_the_sheet_take_no_room(tmp_path):
+    book = openpyxl.load_workbook(a_workbook(tmp_path / "a.xlsx"))
+    book.active.cell(row=3, column=16_384).fill = PatternFill("solid", fgColor="FFFF00")
+    book.save(tmp_path / "b.xlsx")
+
+    written = write(tmp_path / "b.xlsx", tmp_path / "out.xlsx")
+
+    assert written.note == ""
+    assert values(written.path)[1][:28] == [*HEADER, *KEYS]
+    assert values(written.path, "To fix")[0] == [*HEADER, *KEYS]
+    assert read_csv(write(tmp_path / "b.xlsx", tmp_path / "out.csv").path)[1] == [*HEADER, *KEYS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchverify.tables.cell_xml import Losses
 from batchverify.tables.sheet_xml import NotPlain, RowXml, cells_of, column_letters
-from batchverify.tables.xlsx_splice import OldCells, RowInserter, _framed, measure, widened_head
+from batchverify.tables.xlsx_splice import OldCells, RowInserter, _blocks, _framed, measure, plan_splice, widened_head
 
 NONE = OldCells(frozenset())
 
@@ -144,3 +145,28 @@ def test_widths_of_theirs_stay_beside_ours():
         b'<col min="4" max="4" width="22" customWidth="1"/><col min="5" max="5" width="5" style="2"/>'
         b'<col min="6" max="6" width="16" customWidth="1"/><col min="7" max="16384" width="5" style="2"/></cols><sheetData>'
     )
+
+
+def test_a_head_without_widths_gets_ours():
+    assert widened_head(b"<worksheet><sheetData>", [0], last_row=1) == (
+        b'<worksheet><cols><col min="1" max="1" width="22" customWidth="1"/></cols><sheetData>'
+    )
+
+
+def test_a_sheet_that_cannot_be_found_again_is_left_alone(tmp_path):
+    import openpyxl
+
+    openpyxl.Workbook().save(tmp_path / "a.xlsx")
+
+    with (
+        ZipFile(tmp_path / "a.xlsx") as source,
+        pytest.raises(NotPlain, match="The workbook's sheet in 'elsewhere' could not be found again"),
+    ):
+        plan_splice(source, sheet_part="elsewhere", header_row=1, ours={}, keys=["bv_status"])
+
+
+def test_a_long_sheet_is_written_in_blocks():
+    pieces = [b"x" * 1000] * 1000
+
+    assert b"".join(_blocks(pieces)) == b"x" * 1_000_000
+    assert max(map(len, _blocks(pieces))) < 300_000
