@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -17,6 +16,7 @@ from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress
 from batchverify.report.summary import Summary
 from batchverify.settings import Settings, home_folder, load_settings
+from batchverify.store.home import Home
 from batchverify.tables.frame import answers_of, written_for
 from batchverify.words import Lang
 
@@ -191,11 +191,9 @@ def verify_frame(
         InputError, SettingsError: Nothing was sent.
         HomeError: The home failed; no ask left after that.
     """
-    folder = home_folder(Path(home) if home is not None else None)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A frame has no file of its own: for the time of the run it gets one, private and inside the home.
-    with tempfile.TemporaryDirectory(dir=folder, prefix="frame-") as private:
-        source = written_for(frame, Path(private))
+    with Home.open(home_folder(home)).private_folder() as private:
+        source = written_for(frame, private)
         target = source.with_name("answers.csv")
         verify_file(
             source,

@@ -9,9 +9,12 @@ On Windows the modes below mean nothing: the folder inherits the access list of 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +80,7 @@ class Home:
         home = cls(path=path)
         for folder in (path, home.tmp, home.locks):
             _private_folder(folder)
+        home._sweep()
         return home
 
     @property
@@ -93,6 +97,23 @@ class Home:
         _private_folder(realm.folder)
         _private_folder(realm.cache)
         return realm
+
+    @contextmanager
+    def private_folder(self) -> Iterator[Path]:
+        """Give an empty folder for as long as the block runs; whatever a process that died left in its own goes at the next `open`."""
+        lock = self.hold_lock(secrets.token_hex(8))
+        folder = self.tmp / lock.name
+        _private_folder(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+
+    def _sweep(self) -> None:
+        for folder in self.tmp.iterdir():
+            if folder.is_dir() and not folder.is_symlink() and self.is_dead(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def check_writable(self) -> None:
         """Write 64 KiB and wait for the disk, as the ledger will. Raises HomeError with the remedy; nothing was sent."""

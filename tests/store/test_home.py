@@ -188,3 +188,25 @@ def test_a_creation_that_never_ends_elsewhere_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CREATION_TIMEOUT_SECONDS", 0.1)
     with files.FileLock(tmp_path / "file.create"), pytest.raises(HomeError, match="is being created by another process"):
         create_once(tmp_path / "file", lambda fresh: write_synced(fresh, b"x"))
+
+
+def test_a_private_folder_is_gone_after_its_block(tmp_path):
+    home = Home.open(tmp_path / "home")
+
+    with home.private_folder() as folder:
+        (folder / "people.csv").write_text("张三", encoding="utf-8")
+        assert Home.open(home.path) == home, "opening the home meanwhile leaves it alone"
+        assert (folder / "people.csv").exists()
+
+    assert not folder.exists()
+
+
+def test_what_a_dead_process_left_in_its_private_folder_goes_at_the_next_open(tmp_path):
+    home = Home.open(tmp_path / "home")
+    left = home.tmp / "0123456789abcdef"
+    left.mkdir()
+    (left / "people.csv").write_text("张三", encoding="utf-8")
+
+    Home.open(home.path)
+
+    assert not left.exists()
