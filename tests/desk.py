@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,11 @@ class Desk:
         path = people if isinstance(people, Path) else self.sheet(people)
         session = self.session(**changes)
         return self._checked(job.run_file(path, options or Options(), bounds or self.bounds(session), session, what=what))
+
+    def run(self, path: Path, *, settings: Settings) -> Result:
+        """Run a file with settings made elsewhere."""
+        session = replace(self.session(), settings=settings)
+        return self._checked(job.run_file(path, Options(), self.bounds(session), session))
 
     def plan(self, path: Path, *, options: Options | None = None, **changes: Any) -> Plan:
         return job.plan_file(path, options or Options(), self.session(**changes))
