@@ -22,6 +22,8 @@ from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
 from batchverify.rules.verdicts import verdict
 from batchverify.store.ledger import Busy, Grant, Granted, Held, Ledger, Locked, Run, Settlement, Spent, Wait, Want
+from batchverify.store.ledger.gate import SEND_WITHIN_SECONDS
+from batchverify.store.ledger.rate import JITTER_SECONDS
 from batchverify.store.vault import Vault
 
 _HEARTBEAT_SECONDS = 5.0
@@ -30,6 +32,7 @@ _CACHE_BATCH = 500
 _LARGEST_BATCH = 256
 _PROGRESS_SECONDS = 0.1
 _LONGEST_SILENCE = 5  # pauses of the breaker without one success
+_NEWEST_SHARE = 0.2  # of the newest commit in the running mean
 _LEAST_DOUBT = 10
 _DOUBT_SHARE = 0.01
 #: Failures that say nothing of the vendor: a gateway that throttles or a wrong echo is alive, the others are of this machine.
@@ -80,6 +83,8 @@ class Crew:
     _newest: int = field(init=False, default=0)
     _deaf_until: int = field(init=False, default=0)
     _not_before: float = field(init=False, default=0.0)
+    _rationed_until: float = field(init=False, default=0.0)
+    _commit_seconds: float = field(init=False, default=0.0)
     _spent: int = field(init=False, default=0)
     _sent: int = field(init=False, default=0)
     _reported_at: float = field(init=False, default=0.0)
@@ -219,7 +224,7 @@ class Crew:
                 self._flights[number] = _Flight(item=item)
                 self._newest = max(self._newest, number)
                 self._sent += 1
-                self._granted.put_nowait((number, send_before))
+                self._granted.put_nowait((number, self._leave_before(send_before, item)))
             case Held(attempt=attempt):
                 self._agenda.release(item)
                 self._tally[
@@ -232,12 +237,27 @@ class Crew:
                 self._agenda.defer(item, until=at + _BUSY_SECONDS)
             case Wait(seconds=seconds):
                 self._not_before = max(self._not_before, at + seconds)
+                self._rationed_until = at + 1
             case Spent(code=code):
                 # What is in flight may turn out to be free, and then there is room for one more.
                 if not self._flights:
                     self._reason = self._reason or code
                 else:
                     self._not_before = max(self._not_before, at + _BUSY_SECONDS)
+
+    def _leave_before(self, send_before: float, item: Item) -> float:
+        """Until when a granted ask may leave. While the rate is short, its slot is used at once or given back.
+
+        An ask that leaves 0.3 s late (a busy machine, a new connection) stands in the second of the asks behind it, which
+        is then one too full. What every commit takes delays all alike and does not count. Each try has twice the patience.
+        """
+        slot = send_before - SEND_WITHIN_SECONDS
+        took = self.clock.monotonic() - slot
+        usual = self._commit_seconds
+        self._commit_seconds += _NEWEST_SHARE * (took - usual)
+        if slot >= self._rationed_until:
+            return send_before
+        return min(send_before, slot + usual + JITTER_SECONDS * 2.0**item.tries)
 
     def _replied(self, number: int, flight: _Flight, reply: Reply) -> None:
         item = flight.item
@@ -268,7 +288,9 @@ class Crew:
         match next_step(error, attempts=item.tries + 1):
             case AskAgain(after_seconds_min=shortest, after_seconds_max=longest):
                 state = AttemptState.NOT_BILLED
-                again = max(shortest, self.jitter(longest * self.limits.back_off_seconds))
+                # It was too late for its slot and needs no rest, only another one.
+                longest = 0.0 if error.code == "late" else longest * self.limits.back_off_seconds
+                again = max(shortest, self.jitter(longest))
             case GiveUp(state=state):
                 self._tally[RowStatus.IN_DOUBT if state is AttemptState.IN_DOUBT else RowStatus.FAILED] += 1
             case StopRun(reason=reason, state=state):

@@ -150,6 +150,10 @@ def _of_bill(bill: Mapping[str, Any], attempts: Mapping[str, Sequence[Attempt]],
             if attempt.state is AttemptState.ANSWERED and attempt.request_id not in numbers
         )
     findings.asks, findings.billed = bill["total"], bill["billed"]
+    yield from _of_totals(bill, findings)
+
+
+def _of_totals(bill: Mapping[str, Any], findings: Findings) -> Iterator[str]:
     if not findings.certain <= bill["billed"] <= findings.certain + findings.in_doubt:
         yield f"The bill says {bill['billed']}, the ledger {findings.certain} to {findings.certain + findings.in_doubt}."
     if bill["max_in_flight_per_id"] > 1 or bill["max_in_flight_per_card"] > 1:
@@ -191,7 +195,7 @@ def _of_row(row: Mapping[str, str], person: Person, attempts: Sequence[Attempt])
 
 
 def _of_summary(sheet: Sheet, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    stem = sheet.result.name.partition(".verified")[0]
+    stem = sheet.result.stem.partition(".verified")[0]
     summary = json.loads(sheet.result.with_name(f"{stem}.summary.json").read_text("utf-8"))
     yield from check_sums(summary)
     counted = Counter(row["bv_status"] for row in rows)

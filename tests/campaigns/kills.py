@@ -128,8 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         findings = campaign(Path(folder), kills=options.kills, seed=options.seed)
     lines = [
         f"seed {options.seed}: {options.kills} kills in {time.monotonic() - began:.0f} s; {findings.lost_runs} runs lost in the middle",
-        f"rows {findings.rows}, asks {findings.asks}, billed {findings.billed} "
-        f"in [{findings.certain}, {findings.certain + findings.in_doubt}]",
+        f"rows {findings.rows}, asks {findings.asks}",
+        f"billed {findings.billed} in [{findings.certain}, {findings.certain + findings.in_doubt}]",
         f"in doubt {findings.in_doubt}, of one kill at most {findings.most_doubt_of_a_lost_run} of {CONCURRENCY} in flight",
         *(findings.broken or ["nothing lost, nothing paid twice"]),
     ]

@@ -4,7 +4,7 @@ The one thing to know: `tat` is the instant at which the next ask is due when al
 ledger, so that all processes of this machine share one rate.
 
 A window of one second sees at most n asks with (n - 1) * interval < 1 s + burst + jitter on the way to the wire. With
-interval = 1.1 / qps, burst = 0.02 s and jitter <= 0.08 s that is n - 1 < 1.1 * qps / 1.1 = qps, so n <= qps.
+interval = 1.1 / qps, burst = 0.02 s and jitter <= 0.08 s (the pool sees to that) that is n - 1 < 1.1 * qps / 1.1 = qps, so n <= qps.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 
 MARGIN = 1.1
 BURST_SECONDS = 0.02
+JITTER_SECONDS = 0.08
 
 
 def interval_seconds(qps: float) -> float:
