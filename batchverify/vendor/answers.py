@@ -43,8 +43,9 @@ def parse_answer(body: bytes, *, query: Query, request_id: str = "") -> Answer:
 
     >>> from batchverify.model import Product
     >>> asked = Query(product=Product.ID2, name="张三", id_card="110101199003070011")
-    >>> parse_answer('{"status":"01","msg":"实名认证通过！","name":"张三","sex":"男"}'.encode(), query=asked)
-    Answer(status='01', message='实名认证通过！')
+    >>> answer = parse_answer('{"status":"01","msg":"实名认证通过！","name":"张三","sex":"男"}'.encode(), query=asked)
+    >>> answer.status, answer.message
+    ('01', '实名认证通过！')
     """
     fields = _read_object(body)
     if fields is None:
