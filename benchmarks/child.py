@@ -133,9 +133,7 @@ def script(*, source: str, endpoint: str, threads: int, output: str) -> dict[str
     return {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu, "asks": len(frame)}
 
 
-ACTS: dict[str, Callable[..., dict[str, Any]]] = {
-    act.__name__: act for act in (job, httpx_client, bare_client, script)
-}
+ACTS: dict[str, Callable[..., dict[str, Any]]] = {act.__name__: act for act in (job, httpx_client, bare_client, script)}
 
 
 if __name__ == "__main__":

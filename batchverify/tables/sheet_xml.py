@@ -36,7 +36,7 @@ _BLOCK_BYTES = 256 << 10
 Cell = tuple[int, str, str, str]
 
 
-class NotPlain(InputError):  # noqa: N818 a signal to choose the other way in, as the names in errors.py
+class NotPlain(InputError):  # a signal to choose the other way in
     """The part is XML that this scanner does not understand; a real XML parser may. Nothing was sent, nothing was written."""
 
 

@@ -32,13 +32,21 @@ class Trickle(io.BytesIO):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([b"", b"\n  ", b"\r\n"]), st.sampled_from([b"/>", b"></row>", b'><c r="A1"><v>1</v></c></row>', b' ht=">"></row>'])),
+        st.tuples(
+            st.sampled_from([b"", b"\n  ", b"\r\n"]),
+            st.sampled_from([b"/>", b"></row>", b'><c r="A1"><v>1</v></c></row>', b' ht=">"></row>']),
+        ),
         max_size=30,
     ),
     st.sampled_from([b"", b"\n"]),
 )
 def test_head_rows_and_tail_are_the_part_byte_for_byte(rows, gap):
-    xml = HEAD + b"".join(space + f'<row r="{number * 3}"'.encode() + end for number, (space, end) in enumerate(rows, 1)) + gap + TAIL
+    xml = (
+        HEAD
+        + b"".join(space + f'<row r="{number * 3}"'.encode() + end for number, (space, end) in enumerate(rows, 1))
+        + gap
+        + TAIL
+    )
     part = SheetScan(Trickle(xml), name="sheet1")
 
     found = list(part.rows())
@@ -65,7 +73,9 @@ def test_hidden_rows_are_told():
     assert [one.hidden for one in rows_of(inner)] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("inner", [b'<row r="2"/><row r="2"/>', b'<row r="3"/><row r="2"/>', b'<row r="1048577"/>', b'<row r="0"/>'])
+@pytest.mark.parametrize(
+    "inner", [b'<row r="2"/><row r="2"/>', b'<row r="3"/><row r="2"/>', b'<row r="1048577"/>', b'<row r="0"/>']
+)
 def test_rows_out_of_order_or_beyond_the_last_are_damage(inner):
     with pytest.raises(InputError, match=r"^sheet1 is damaged at row \d+: it comes after row \d\. Save it again in Excel\.$"):
         rows_of(inner)
@@ -110,12 +120,16 @@ def test_a_byte_order_mark_stays_in_the_head():
 
 @pytest.mark.parametrize("end", [b"<worksheet><sheetData>", b"<worksheet>"])
 def test_a_document_type_is_refused(end):
-    with pytest.raises(InputError, match=r"^sheet1 declares a document type, which no spreadsheet program writes: it is refused as hostile\.$"):
+    with pytest.raises(
+        InputError, match=r"^sheet1 declares a document type, which no spreadsheet program writes: it is refused as hostile\.$"
+    ):
         scan(b'<!DOCTYPE x [<!ENTITY a "b">]>' + end)
 
 
 def test_a_part_that_ends_within_its_rows_is_cut_off():
-    with pytest.raises(InputError, match=r"^sheet1 ends in the middle of its rows: the workbook is cut off\. Fetch or save it again\.$"):
+    with pytest.raises(
+        InputError, match=r"^sheet1 ends in the middle of its rows: the workbook is cut off\. Fetch or save it again\.$"
+    ):
         list(scan(HEAD + b'<row r="1"><c><v>1').rows())
 
 
@@ -148,7 +162,10 @@ def test_a_row_without_end_does_not_fill_the_memory(monkeypatch):
         ('<c r="A1" t="inlineStr"><is><t>张三</t></is></c>', ("inlineStr", "0", "张三")),
         ('<c r="A1" t="inlineStr"><is><t/></is></c>', ("inlineStr", "0", "")),
         ('<c r="A1" t="inlineStr"><is/></c>', ("inlineStr", "0", "")),
-        ('<c r="A1" t="inlineStr"><is><r><rPr><color rgb="FF0000"/></rPr><t>张</t></r><r><t>三</t></r></is></c>', ("inlineStr", "0", "张三")),
+        (
+            '<c r="A1" t="inlineStr"><is><r><rPr><color rgb="FF0000"/></rPr><t>张</t></r><r><t>三</t></r></is></c>',
+            ("inlineStr", "0", "张三"),
+        ),
         ('<c r="A1" t="inlineStr"><is><t xml:space="preserve"> a_x000D_&#10;b</t></is></c>', ("inlineStr", "0", " a\r\nb")),
         ("<c s='4' t='s' r='A1' ><v>3</v></c>", ("s", "4", "3")),
         ('<c r="A1" t="s" cm="1"><v>3</v></c>', ("s", "0", "3")),
@@ -164,7 +181,9 @@ def test_cells_without_a_reference_follow_the_one_before():
     assert cells_of(b"<row></row>") == []
 
 
-@pytest.mark.parametrize("inner", ["<c><x/></c>", "text", '<x:c r="A1"/>', '<c r="A1"', '<c r="a1"/>', "<c><v>1</v></c> <d/>", "<c><v><b/></v></c>"])
+@pytest.mark.parametrize(
+    "inner", ["<c><x/></c>", "text", '<x:c r="A1"/>', '<c r="A1"', '<c r="a1"/>', "<c><v>1</v></c> <d/>", "<c><v><b/></v></c>"]
+)
 def test_a_cell_that_is_not_understood_is_never_passed_over(inner):
     with pytest.raises(NotPlain):
         cells_of(row(inner))
@@ -172,7 +191,9 @@ def test_a_cell_that_is_not_understood_is_never_passed_over(inner):
 
 @pytest.mark.parametrize("inner", ['<c r="B1"/><c r="A1"/>', '<c r="B1"/><c r="B1"/>'])
 def test_cells_out_of_order_are_damage(inner):
-    with pytest.raises(InputError, match=r"^The workbook is damaged: a row has column [AB] out of order\. Save it again in Excel\.$"):
+    with pytest.raises(
+        InputError, match=r"^The workbook is damaged: a row has column [AB] out of order\. Save it again in Excel\.$"
+    ):
         cells_of(row(inner))
 
 
@@ -183,13 +204,17 @@ def test_no_column_is_beyond_the_last():
 
 
 def test_text_that_is_not_utf8_is_damage():
-    with pytest.raises(InputError, match=r"^The workbook has text that is not UTF-8: it is damaged\. Open it in Excel and save it again\.$"):
+    with pytest.raises(
+        InputError, match=r"^The workbook has text that is not UTF-8: it is damaged\. Open it in Excel and save it again\.$"
+    ):
         cells_of(b'<row r="1"><c><v>\xff</v></c></row>')
 
 
 @pytest.mark.parametrize("text", ["&nbsp;", "&#xFFFFFFFF;", "&#;", "&"])
 def test_an_unknown_entity_is_damage(text):
-    with pytest.raises(InputError, match=r"^The workbook has an entity that XML does not know: it is damaged\. Save it again in Excel\.$"):
+    with pytest.raises(
+        InputError, match=r"^The workbook has an entity that XML does not know: it is damaged\. Save it again in Excel\.$"
+    ):
         text_of(text)
 
 

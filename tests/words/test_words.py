@@ -126,7 +126,13 @@ def test_our_columns_are_the_23_of_the_manual_in_order():
 
 @pytest.mark.parametrize(
     "code",
-    [*BLOCK_CODES, *ENDINGS, *sorted(REFUSALS), "other_certificate", *dict.fromkeys(s for t in KNOWN_STATUSES.values() for s in t)],
+    [
+        *BLOCK_CODES,
+        *ENDINGS,
+        *sorted(REFUSALS),
+        "other_certificate",
+        *dict.fromkeys(s for t in KNOWN_STATUSES.values() for s in t),
+    ],
 )
 def test_every_code_has_words_of_its_own_in_both_languages(code):
     saying = SAYINGS[code]
