@@ -1,13 +1,13 @@
 """The way of a row from its cells to its question: columns, rules, key. Every pass over the sheet goes this way.
 
-The one thing to know: a pass keeps nothing. Planning, asking and rendering each read the sheet again, so that memory
-does not grow with it.
+The one thing to know: planning, asking and rendering each read the sheet again, so that memory does not grow with it. Only
+what the first hundred thousand rows ask is kept from the first pass on, for thinking it out costs more than reading it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from batchverify.tables.reader import Table
 
 #: Rows looked up at once: large enough that a look-up costs little for each, small enough to answer to a stop.
 BATCH = 500
+#: Questions that are kept, about 500 bytes each.
+KEPT = 100_000
 
 
 class Line(NamedTuple):
@@ -42,22 +44,31 @@ class Lines:
     vault: Vault
     today: date
 
+    _kept: list[tuple[Query | Blocked | None, bytes | None]] = field(default_factory=list, init=False, repr=False, compare=False)
+
     def __iter__(self) -> Iterator[Line]:
         policy = CheckPolicy(level=self.asking.checks, upgrade_15=self.asking.upgrade_15, allow_minors=self.asking.allow_minors)
-        for record in self.table.records():
-            if (record.hidden and self.table.skip_hidden) or not is_asked(record, self.columns):
-                yield Line(record, None, None)
+        kept = self._kept
+        # Every pass reads the same private copy of the sheet, so the same place is the same row.
+        for place, record in enumerate(self.table.records()):
+            if place < len(kept):
+                yield Line(record, *kept[place])
                 continue
             question = self._question(record, policy)
-            yield Line(record, question, None if isinstance(question, Blocked) else self.vault.key(key_material(question)))
+            key = self.vault.key(key_material(question)) if isinstance(question, Query) else None
+            if place == len(kept) < KEPT:
+                kept.append((question, key))
+            yield Line(record, question, key)
 
-    def batches(self) -> Iterator[list[Line]]:
-        """The same lines, `BATCH` at a time."""
+    def batches(self, size: int = BATCH) -> Iterator[list[Line]]:
+        """The same lines, so many at a time."""
         lines = iter(self)
-        while batch := list(islice(lines, BATCH)):
+        while batch := list(islice(lines, size)):
             yield batch
 
-    def _question(self, record: Record, policy: CheckPolicy) -> Query | Blocked:
+    def _question(self, record: Record, policy: CheckPolicy) -> Query | Blocked | None:
+        if (record.hidden and self.table.skip_hidden) or not is_asked(record, self.columns):
+            return None
         certificate = self.columns.certificate_type
         if certificate is not None and is_other_certificate(record.cells[certificate]):
             return Blocked(code="other_certificate")
