@@ -234,19 +234,21 @@ def _run(
     run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings)
     try:
         session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(settings.unit_price))
-        reason = ask_marked(
-            lines,
-            index,
-            realm,
-            run,
-            vendor,
-            bounds=bounds,
-            settings=settings,
-            release=plan.release,
-            stop=session.stop,
-            report=session.watcher.progress,
-            sampled=session.watcher.sampled,
-        )
+        reason = ""
+        if plan.asks or plan.locked:  # else every question has its answer, and another reading of the sheet is spared
+            reason = ask_marked(
+                lines,
+                index,
+                realm,
+                run,
+                vendor,
+                bounds=bounds,
+                settings=settings,
+                release=plan.release,
+                stop=session.stop,
+                report=session.watcher.progress,
+                sampled=session.watcher.sampled,
+            )
         realm.ledger.end_run(run, reason=reason, now=clock.now(), monotonic=clock.monotonic())
     finally:
         let_go()
