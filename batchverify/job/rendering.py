@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, 
 from batchverify.rules.outcomes import REFUSALS
 from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import window_of
-from batchverify.settings import Settings
+from batchverify.settings import VENDOR_ENDPOINT, Settings
 from batchverify.store.ledger import BillRow, Job, Run
 from batchverify.tables.placing import check_target, place
 from batchverify.tables.reader import Table
@@ -194,18 +196,26 @@ def bill_of(rows: Sequence[BillRow]) -> Bill:
 
 
 def next_command(job: str, counts: Counts, settings: Settings) -> str | None:
-    """The command that goes on with what is open, or None.
+    """The command that goes on with what is open, or None. It may be pasted into a shell of any folder.
 
     Rows in doubt come last: a person must decide about them.
     """
-    home = f" --home {settings.home}" if settings.home is not None else ""
+    where = [] if settings.home is None else ["--home", str(settings.home.absolute())]
+    if settings.endpoint != VENDOR_ENDPOINT:
+        where += ["--endpoint", settings.endpoint]
     if counts.statuses[RowStatus.NOT_RUN]:
-        return f"batchverify resume {job}{home}"
+        return _spelled("batchverify", "resume", job, *where)
     if counts.statuses[RowStatus.FAILED] or counts.statuses[RowStatus.LOCKED]:
-        return f"batchverify rerun {job}{home}"
+        return _spelled("batchverify", "rerun", job, *where)
     if counts.statuses[RowStatus.IN_DOUBT]:
-        return f"batchverify rerun {job}{home} --what in_doubt --accept-double-charge"
+        return _spelled("batchverify", "rerun", job, *where, "--what", "in_doubt", "--accept-double-charge")
     return None
+
+
+def _spelled(*words: str) -> str:
+    if os.name == "nt":  # pragma: no cover - a shell of its own
+        return " ".join(f'"{word}"' if " " in word else word for word in words)
+    return shlex.join(words)
 
 
 def lock_of(settings: Settings) -> timedelta:

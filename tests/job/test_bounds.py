@@ -19,7 +19,7 @@ def test_a_cap_of_ten_on_a_hundred_rows_asks_ten_exactly(desk, sandbox):
     assert result.counts() == {"matched": 10, "not_run": 90}
     assert result.statuses == ["matched"] * 10 + ["not_run"] * 90
     assert set(result.column("bv_code")[10:]) == {"budget"}
-    assert result.json["next"] == f"batchverify resume {result.job} --home {desk.home}"
+    assert result.json["next"] == f"batchverify resume {result.job} --home {desk.home} --endpoint {desk.endpoint}"
 
 
 def test_the_next_run_of_the_same_file_goes_on_with_its_job(desk, sandbox):

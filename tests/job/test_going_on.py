@@ -85,7 +85,10 @@ def test_what_is_in_doubt_is_held_until_a_second_bill_is_accepted(desk, sandbox)
         assert again.statuses[0] == "in_doubt"
     assert sandbox.bill.total() == 3
     assert again.json["ending"] == "open_rows"
-    assert first.json["next"] == f"batchverify rerun {first.job} --home {desk.home} --what in_doubt --accept-double-charge"
+    assert (
+        first.json["next"]
+        == f"batchverify rerun {first.job} --home {desk.home} --endpoint {desk.endpoint} --what in_doubt --accept-double-charge"
+    )
 
     accepted = desk.rerun(first.job, what=frozenset({RowStatus.IN_DOUBT}))
 
@@ -128,7 +131,7 @@ def test_what_never_left_is_failed_and_rerun_asks_it(desk, home, sandbox):
     assert first.column("bv_code") == ["connect"]
     assert first.json["asks"]["not_billed"] == 5
     assert first.json["ending"] == "open_rows"
-    assert first.json["next"] == f"batchverify rerun {first.job} --home {home}"
+    assert first.json["next"] == f"batchverify rerun {first.job} --home {home} --endpoint http://127.0.0.1:9"
 
     desk.endpoint = good
     assert desk.rerun(first.job).counts() == {"matched": 1}
