@@ -50,13 +50,19 @@ class Bar:
 
 @contextmanager
 def stopping_on_signals(stop: StopSwitch) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests to stop, for as long as the block runs in the main thread."""
+    """Turn SIGINT and SIGTERM into requests to stop, for as long as the block runs in the main thread.
+
+    Where nobody would obey, they interrupt at once: before the first ask (nothing is lost), and the second time while the
+    result is written (it is there whole or not at all).
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def request(_number: int, _frame: FrameType | None) -> None:
         stop.request()
+        if not stop.is_heard and (stop.level > 1 or not stop.has_begun):
+            raise KeyboardInterrupt
         if stop.level == 1:
             click.echo("\nStopping: what is in flight is awaited and written down. Once more to leave at once.", err=True)
 

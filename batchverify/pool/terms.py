@@ -36,6 +36,7 @@ class Limits:
     lock: timedelta
     breaker_pause_seconds: float = 30
     back_off_seconds: float = 1
+    heartbeat_seconds: float = 5
     look_ahead: int = 10_000
 
 
@@ -54,7 +55,14 @@ class StopSwitch:
 
     def __init__(self) -> None:
         self.level = 0
+        #: Whether asking has begun: before that there is nothing to drain.
+        self.has_begun = False
         self._wake: Callable[[], None] | None = None
+
+    @property
+    def is_heard(self) -> bool:
+        """True while somebody is asking, who will obey."""
+        return self._wake is not None
 
     def request(self) -> None:
         """Stop, from any thread or signal handler."""
@@ -64,4 +72,5 @@ class StopSwitch:
 
     def listen(self, wake: Callable[[], None] | None) -> None:
         """Have `wake` told of the next request."""
+        self.has_begun = True
         self._wake = wake
