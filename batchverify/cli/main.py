@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = {"complete": 0, "open_rows": 3, "vendor_stop": 4, "home_error": 5, "interrupted": 130}
 _WORST_FIRST = (5, 4, 130, 3, 0)
+_SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
 _BUG, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
@@ -125,6 +126,9 @@ def run(files: tuple[Path, ...], **given: Any) -> int:
         raise InputError(
             "One --output cannot take the results of several files. Leave it out: each result goes beside its input."
         )
+    for file in files:
+        if not file.exists():  # looked at before the first of several is asked and paid
+            raise InputError(f"There is no file {str(file)!r}. Check the name and the folder.")
     return _each(given, settings, files, lambda file, session: run_file(file, options, bounds, session))
 
 
@@ -281,11 +285,12 @@ def key_set(**given: Any) -> int:
 @key.command("show")
 @given_options.home_options
 def key_show(**given: Any) -> int:
-    """Show the last four characters of the AppCode in use."""
+    """Show the last four characters of the AppCode in use; none of a short one."""
     from batchverify.settings import app_code
 
     settings = _start(given)
-    click.echo(f"…{app_code(settings, _home(settings)).reveal()[-4:]}")
+    text = app_code(settings, _home(settings)).reveal()
+    click.echo(f"…{text[-4:]}" if len(text) >= _SHOWN_FROM else "…")
     return 0
 
 
@@ -361,7 +366,10 @@ class _Watcher:
 
 def _start(given: dict[str, Any]) -> Settings:
     """Set up logging and read the settings."""
-    handler = logging.FileHandler(given["log_file"], encoding="utf-8") if given["log_file"] else logging.StreamHandler()
+    try:
+        handler = logging.FileHandler(given["log_file"], encoding="utf-8") if given["log_file"] else logging.StreamHandler()
+    except OSError as error:
+        raise InputError(f"The log file {str(given['log_file'])!r} cannot be written: {error.strerror}. Name another.") from None
     logging.basicConfig(
         level=given["log_level"].upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -386,24 +394,26 @@ def _each(given: dict[str, Any], settings: Settings, names: tuple[Any, ...], act
     """Do the same for each name; the worst exit code counts."""
     from batchverify.cli.progress import stopping_on_signals
 
-    codes, summaries = [], []
-    for name in names:
-        watcher = _Watcher(given, settings)
-        session = _session(settings, given, watcher)
-        with stopping_on_signals(session.stop):
-            try:
-                rendered = act(name, session)
-            finally:
-                watcher.close()
-        codes.append(_EXIT_CODES[rendered.summary.ending])
-        summaries.append(rendered)
-        if not given["as_json"]:
-            _show(rendered, given, settings)
-        if session.stop.level:
-            break
-    if given["as_json"]:
-        documents = [rendered.summary.as_json() for rendered in summaries]
-        _print(documents[0] if len(names) == 1 else documents)
+    codes, documents = [], []
+    try:
+        for name in names:
+            watcher = _Watcher(given, settings)
+            session = _session(settings, given, watcher)
+            with stopping_on_signals(session.stop):
+                try:
+                    rendered = act(name, session)
+                finally:
+                    watcher.close()
+            codes.append(_EXIT_CODES[rendered.summary.ending])
+            documents.append(rendered.summary.as_json())
+            if not given["as_json"]:
+                _show(rendered, given, settings)
+            if session.stop.level:
+                break
+    finally:
+        # Also where a later file is refused: what was paid for the earlier ones is told.
+        if given["as_json"] and documents:
+            _print(documents[0] if len(names) == 1 else documents)
     return next(code for code in _WORST_FIRST if code in codes)
 
 
