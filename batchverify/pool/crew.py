@@ -28,7 +28,7 @@ from batchverify.store.vault import Vault
 
 _HEARTBEAT_SECONDS = 5.0
 _BUSY_SECONDS = 0.05  # another process has the same question, ID or card in flight
-_CACHE_BATCH = 500
+_CACHE_BATCH = 50  # while they are written, no answer is looked at
 _LARGEST_BATCH = 256
 _PROGRESS_SECONDS = 0.1
 _LONGEST_SILENCE = 5  # pauses of the breaker without one success
