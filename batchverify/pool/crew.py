@@ -26,7 +26,6 @@ from batchverify.store.ledger.gate import SEND_WITHIN_SECONDS
 from batchverify.store.ledger.rate import JITTER_SECONDS
 from batchverify.store.vault import Vault
 
-_HEARTBEAT_SECONDS = 5.0
 _BUSY_SECONDS = 0.05  # another process has the same question, ID or card in flight
 _CACHE_BATCH = 50  # while they are written, no answer is looked at
 _LARGEST_BATCH = 256
@@ -338,7 +337,7 @@ class Crew:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                await asyncio.sleep(_HEARTBEAT_SECONDS)
+                await asyncio.sleep(self.limits.heartbeat_seconds)
                 await loop.run_in_executor(self._thread, self._renew)
         except Exception as error:  # noqa: BLE001 - a run whose heart stands still would be called dead by others
             self._bug = error

@@ -15,6 +15,8 @@ from batchverify.rules.verdicts import field_at_fault, verdict
 
 #: Words under which the gateway turned everything away: the row itself was never judged, so it is not_run, not failed.
 REFUSALS = frozenset({"quota", "quota_expired", "app_code", "overdue", "bad_request"})
+#: The same for attempts: one that a second stop called back before it left is as unjudged.
+_UNJUDGED = REFUSALS | {"interrupted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
         case AttemptState.IN_DOUBT:
             status = RowStatus.IN_DOUBT
         case AttemptState.NOT_BILLED:
-            status = RowStatus.NOT_RUN if attempt.code in REFUSALS else RowStatus.FAILED
+            status = RowStatus.NOT_RUN if attempt.code in _UNJUDGED else RowStatus.FAILED
         case AttemptState.OPEN:
             status = RowStatus.NOT_RUN
     locked = status is RowStatus.LOCKED and attempt.settled_at is not None

@@ -1,0 +1,79 @@
+"""A crew at a gate of its own: a real ledger and vault in a home, and whatever asker a test gives it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from batchverify.job import Bounds
+from batchverify.job.asking import begin_run
+from batchverify.job.clock import SystemClock
+from batchverify.job.options import Asking
+from batchverify.job.plan import scope_of
+from batchverify.job.realm import Realm, open_realm
+from batchverify.model import Billed, Product, Query
+from batchverify.pool import Crew, Item, Limits, StopSwitch
+from batchverify.rules.key import key_material
+from batchverify.settings import load_settings
+from batchverify.store.ledger import JobSpec, RunKind
+from tests.builders import a_row
+
+
+class Gate:
+    """One run in one realm. `crew` makes the crew of it, `items` the questions of rows."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm = realm
+        now = realm.clock.now()
+        spec = JobSpec(path="people.csv", sha256="0" * 64, size_bytes=1, product="bank3")
+        self.job = realm.ledger.create_job(spec, now=now, token=random.Random(0).randbytes(5))
+        scope = scope_of(Asking(), job=self.job.id, began=now, as_of=now)
+        settings = load_settings(home=realm.home.path, qps=5000.0)
+        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings)
+        self.told: list = []
+        self.remembered: list = []
+        self.stop = StopSwitch()
+
+    def items(self, people) -> Iterator[Item]:
+        vault = self.realm.vault
+        for row in people:
+            query = Query(product=Product.BANK3, name=row["name"], id_card=row["idCard"], account_no=row["accountNo"])
+            yield Item(
+                query=query,
+                key=vault.key(key_material(query)),
+                id_tag=vault.id_tag(query.id_card),
+                card_tag=vault.card_tag(query.account_no),
+            )
+
+    def crew(self, asker, **limits) -> Crew:
+        return Crew(
+            ledger=self.realm.ledger,
+            run=self.run,
+            vault=self.realm.vault,
+            client=asker,
+            clock=self.realm.clock,
+            limits=Limits(**{"concurrency": 4, "lock": timedelta(hours=12), "back_off_seconds": 0.01} | limits),
+            billed=lambda _: Billed.YES,
+            is_dead=self.realm.home.is_dead,
+            jitter=lambda longest: longest,
+            remember=self.remembered.extend,
+            report=self.told.append,
+            stop=self.stop,
+        )
+
+    def ask(self, asker, people=None, **limits) -> str:
+        rows = [a_row(1)] if people is None else people
+        return asyncio.run(self.crew(asker, **limits).ask_all(self.items(rows)))
+
+
+@pytest.fixture
+def gate(home: Path) -> Iterator[Gate]:
+    with open_realm(home, simulated=True, clock=SystemClock()) as realm:
+        opened = Gate(realm)
+        yield opened
+        opened.let_go()

@@ -1,0 +1,215 @@
+"""The crew at the gate, with askers of the test's own: what no vendor does on demand."""
+
+import asyncio
+
+import pytest
+
+from batchverify.errors import HomeError, NotSent
+from batchverify.model import Answer, AttemptState, Reply, RowStatus
+from batchverify.store.ledger import Ledger, RunKind, RunSpec, Want
+from tests.builders import a_card, a_row, rows
+
+
+class Asker:
+    """Answers 01 to everything, unless a subclass knows better; `asked` are the ID numbers, in order."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def ask(self, query, *, send_before=None):  # noqa: ARG002 - the protocol has it
+        self.asked.append(query.id_card)
+        return await self.answer(query)
+
+    async def answer(self, _query):
+        return Reply(answer=Answer(status="01", message="", details={}), request_id="", vendor_at=None)
+
+
+def test_everything_is_asked_once_and_settled(gate):
+    asker = Asker()
+
+    assert gate.ask(asker, rows(50)) == ""
+    assert sorted(asker.asked) == sorted(row["idCard"] for row in rows(50))
+    attempts = list(gate.realm.ledger.asks_of(gate.job.id))
+    assert [attempt.state for attempt in attempts] == [AttemptState.ANSWERED] * 50
+    assert gate.told[-1].statuses == {RowStatus.MATCHED: 50}
+    assert (gate.told[-1].done, gate.told[-1].billed, gate.told[-1].in_flight) == (50, 50, 0)
+    assert len(gate.remembered) == 50
+
+
+def test_an_intent_is_durable_before_its_ask_leaves(gate):
+    class Looking(Asker):
+        async def answer(self, query):
+            with Ledger.open(gate.realm.ledger.path, simulated=True) as ledger:
+                seen.append(sum(attempt.state is AttemptState.OPEN for attempt in ledger.asks_of(gate.job.id)))
+            return await super().answer(query)
+
+    seen = []
+    gate.ask(Looking(), rows(10))
+
+    assert len(seen) == 10
+    assert min(seen) >= 1
+
+
+def test_a_bug_in_the_client_ends_the_run_and_leaves_the_ask_in_doubt(gate):
+    class Broken(Asker):
+        async def answer(self, _query):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        gate.ask(Broken(), rows(20))
+
+    gate.let_go()
+    clock = gate.realm.clock
+    assert gate.realm.ledger.recover(
+        now=clock.now(), monotonic=clock.monotonic(), boot=clock.boot, is_dead=gate.realm.home.is_dead
+    ) in range(1, 5)
+    assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.IN_DOUBT}
+
+
+def test_a_question_that_another_run_has_answered_meanwhile_is_not_asked(gate):
+    gate.ask(Asker(), [a_row(1), a_row(2, verdict="02")])
+    asker = Asker()
+
+    assert gate.ask(asker, rows(3)) == ""
+    assert len(asker.asked) == 2  # row 2 has another card here
+    assert gate.told[-1].statuses == {RowStatus.MATCHED: 3}
+
+
+def test_the_heart_beats_and_lets_go_of_what_the_dead_left_open(gate):
+    """The same question lies open in a run whose process is gone: it is waited for until the heart finds out, and then held."""
+    other = gate.realm.ledger.create_job(gate.job.spec, now=gate.realm.clock.now(), token=b"other")
+    spec = gate.run.spec
+    run = gate.realm.ledger.start_run(
+        other.id,
+        RunSpec(kind=RunKind.FIRST, reuse=spec.reuse, lock="gone", boot=spec.boot),
+        now=gate.realm.clock.now(),
+        monotonic=gate.realm.clock.monotonic(),
+    )
+    (item,) = gate.items([a_row(1)])
+    with gate.realm.ledger.transaction(now=gate.realm.clock.now(), monotonic=gate.realm.clock.monotonic()) as at:
+        at.reserve(run, [Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product)])
+    asker = Asker()
+
+    assert gate.ask(asker, rows(2), heartbeat_seconds=0.1) == ""
+    assert asker.asked == [a_row(2)["idCard"]]
+    assert gate.told[-1].statuses == {RowStatus.MATCHED: 1, RowStatus.IN_DOUBT: 1}
+
+
+def test_a_ledger_that_fails_under_the_heart_ends_the_run(gate):
+    class Slow(Asker):
+        async def answer(self, _query):
+            gate.realm.ledger._failure = "The disk is gone."
+            await asyncio.sleep(5)
+
+    with pytest.raises(HomeError, match=r"^The disk is gone.$"):
+        gate.ask(Slow(), heartbeat_seconds=0.01)
+
+
+def test_what_another_process_has_in_flight_with_the_same_card_is_waited_for(gate):
+    class Chatty(Asker):
+        in_flight = 0
+
+        async def answer(self, query):
+            Chatty.in_flight += 1
+            assert Chatty.in_flight == 1
+            await asyncio.sleep(0.01)
+            Chatty.in_flight -= 1
+            return await super().answer(query)
+
+    asker = Chatty()
+    people = [a_row(person, accountNo=a_card(1)) for person in range(1, 4)]
+
+    async def two_crews():
+        # Two agendas that know nothing of each other: only the gate keeps them apart.
+        return await asyncio.gather(
+            gate.crew(asker).ask_all(gate.items(people[:2])), gate.crew(asker).ask_all(gate.items(people[2:]))
+        )
+
+    assert asyncio.run(two_crews()) == ["", ""]
+    assert len(asker.asked) == 3
+
+
+def test_an_answer_that_comes_after_the_lease_was_lost_is_not_attached_and_not_cached(gate):
+    class Late(Asker):
+        async def answer(self, query):
+            clock = gate.realm.clock
+            gate.realm.ledger.recover(now=clock.now(), monotonic=clock.monotonic(), boot=clock.boot, is_dead=lambda _: True)
+            return await super().answer(query)
+
+    asker = Late()
+
+    assert gate.ask(asker, rows(30)) == "lease_lost"
+    assert len(asker.asked) <= 8
+    assert gate.remembered == []
+    assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.IN_DOUBT}
+
+
+def test_what_was_too_late_to_leave_is_reserved_anew(gate):
+    class TooLateOnce(Asker):
+        async def answer(self, query):
+            if len(self.asked) <= 6:
+                raise NotSent("Too late.", code="late")
+            return await super().answer(query)
+
+    asker = TooLateOnce()
+
+    assert gate.ask(asker, rows(9)) == ""
+    assert len(asker.asked) == 9 + 6
+    assert gate.told[-1].statuses == {RowStatus.MATCHED: 9}
+
+
+def test_a_row_that_cannot_travel_fails_alone(gate):
+    class TooLong(Asker):
+        async def answer(self, query):
+            if query.id_card != rows(1)[0]["idCard"]:
+                raise NotSent("Too long.", code="too_long")
+            return await super().answer(query)
+
+    assert gate.ask(TooLong(), rows(8)) == ""
+    assert gate.told[-1].statuses == {RowStatus.FAILED: 7, RowStatus.MATCHED: 1}
+
+
+def test_what_fell_due_between_looking_and_pausing_is_not_slept_over(gate):
+    """The clock goes on with every look at it, so that each deferral falls due at the most awkward instant."""
+
+    class Restless:
+        boot, steps = gate.realm.clock.boot, 0.0
+
+        def now(self):
+            return gate.realm.clock.now()
+
+        def monotonic(self):
+            self.steps += 0.004
+            return self.steps
+
+    class Flaky(Asker):
+        async def answer(self, query):
+            if self.asked.count(query.id_card) < 4:
+                raise NotSent("No route.", code="connect")
+            return await super().answer(query)
+
+    asker = Flaky()
+    crew = gate.crew(asker, breaker_pause_seconds=0.005, back_off_seconds=0.001)
+    crew.clock = Restless()
+
+    async def within_ten_seconds():
+        return await asyncio.wait_for(crew.ask_all(gate.items(rows(12))), 10)
+
+    assert asyncio.run(within_ten_seconds()) in {"", "breaker"}
+
+
+def test_the_vendor_gets_four_at_once_at_first_and_never_more_than_the_limit(gate):
+    class Counting(Asker):
+        now, most = 0, []
+
+        async def answer(self, query):
+            Counting.now += 1
+            Counting.most.append(Counting.now)
+            await asyncio.sleep(0.002)
+            Counting.now -= 1
+            return await super().answer(query)
+
+    gate.ask(Counting(), rows(300), concurrency=12)
+
+    assert max(Counting.most[:8]) <= 8
+    assert max(Counting.most) == 12
