@@ -1,7 +1,8 @@
 """Settings, weakest first: defaults, `config.toml` in the home, `batchverify.toml` here, `BATCHVERIFY_*`, options.
 
 The one thing to know: the AppCode is never an option, so that it is in no shell history and no process list. It comes
-from `BATCHVERIFY_APPCODE` or from a 0600 file in the home that `batchverify key set` writes.
+from `BATCHVERIFY_APPCODE` or from a 0600 file in the home that `batchverify key set` writes. And `batchverify.toml` may
+have come with the spreadsheet: it cannot say where people and AppCode go, nor where answers come from.
 """
 
 from __future__ import annotations
@@ -24,8 +25,23 @@ from batchverify.model import Billed, CheckLevel, Secret
 #: The vendor's own host (VENDOR §1). `http` exists there too and is refused: the query carries a person.
 VENDOR_ENDPOINT = "https://bcard3and4.market.alicloudapi.com"
 _KEY_FILE = "appcode"
+#: What a file in the current folder may not say.
+_NOT_HERE = frozenset({"endpoint", "home", "app_code", "batchverify_appcode"})
 #: Options whose setting has another name.
 _SPELLED = {"app_code": "BATCHVERIFY_APPCODE"}
+
+
+class _Here(TomlConfigSettingsSource):
+    """`batchverify.toml` of the current folder."""
+
+    def __call__(self) -> dict[str, Any]:
+        named = sorted(name for name in self.toml_data if name.lower() in _NOT_HERE)
+        if named:
+            raise SettingsError(
+                f"batchverify.toml in the current folder names {named[0]!r}, and that file may be a stranger's: it would say who gets "
+                "the people and the AppCode. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+            )
+        return super().__call__()
 
 
 class Settings(BaseSettings):
@@ -70,7 +86,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of the module docstring, strongest first. Dotenv and secret folders are not read."""
         del dotenv_settings, file_secret_settings
-        here = TomlConfigSettingsSource(settings_cls, Path("batchverify.toml"))
+        here = _Here(settings_cls, Path("batchverify.toml"))
         at_home = TomlConfigSettingsSource(settings_cls, home_folder(init_settings().get("home")) / "config.toml")
         return init_settings, env_settings, here, at_home
 
