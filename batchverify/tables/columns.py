@@ -88,6 +88,7 @@ def choose_columns(
     header = tuple("" if index in ours.values() else word for index, word in enumerate(table.header))
     _refuse_secrets(table, header)
     named = {one: _named_column(table, one, spelled) for one, spelled in (mapping or {}).items()}
+    _refuse_person_as_header(table, named)
     required = tuple(wanted)
     fields = [one for one in (*required, *optional) if one not in named]
     sample = [record for record in islice(table.records(), _SAMPLED_ROWS) if any(cell != "" for cell in record.cells)]
@@ -224,6 +225,15 @@ def _named_column(table: Table, one: Field, spelled: str) -> int:
     if spelled.isascii() and spelled.isdecimal() and 1 <= int(spelled) <= width:
         return int(spelled) - 1
     raise InputError(f"{table.name} has no column {spelled!r} for {str(one)!r}. {_what_it_has(table, table.header)}")
+
+
+def _refuse_person_as_header(table: Table, named: Mapping[Field, int]) -> None:
+    """Refuse a sheet without a header, whose first person would be shown as one, and never asked."""
+    if any(one is not Field.NAME and _looks_like(one, table.header[index]) for one, index in named.items()):
+        raise InputError(
+            f"Row {table.header_row} of {table.name} was taken for the header, and it holds a person, who would be left out. "
+            "Put a row of headers above the first person, or name the right one with --header-row."
+        )
 
 
 def _refuse_secrets(table: Table, header: Sequence[str]) -> None:
