@@ -81,7 +81,7 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
     )
     summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings)
     summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
-    companion = written.path.with_name(f"{_stem(written.path)}.summary.json")
+    companion = companion_of(written.path)
 
     def write_summary(file: BinaryIO) -> None:
         file.write(summary.as_text().encode())
@@ -116,6 +116,16 @@ def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
         if not target.exists() or ours.get(str(target.resolve())) == _sha256(target):
             return target
     raise InputError(f"There are a thousand results beside {table.path.name!r} already. Name one with -o.")
+
+
+def companion_of(result: Path) -> Path:
+    """Where the summary of a result file lies: each result has its own.
+
+    >>> companion_of(Path("people.verified.csv")).name, companion_of(Path("people.verified-2.csv")).name
+    ('people.summary.json', 'people.summary-2.json')
+    """
+    head, _, number = result.stem.partition(".verified")
+    return result.with_name(f"{head}.summary{number}.json")
 
 
 def _stem(path: Path) -> str:
