@@ -39,6 +39,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
     "sent": ("asks", "次调用"),
+    "sent_one": ("ask", "次调用"),
     "billed": ("billed", "已计费"),
     "in_doubt": ("in doubt", "可能已计费"),
     "free": ("free", "免费"),
@@ -123,7 +124,7 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, *, reason: str = "", no
     kinds = [(asks[word], word) for word in ("billed", "free", "not_billed", "in_doubt") if asks[word]]
     lines = [
         f"{say('rows', lang)}: {summary['rows']['total']:,} · {statuses}",
-        f"{say('bill', lang)}: {price} · {asks['sent']:,} {say('sent', lang)}"
+        f"{say('bill', lang)}: {price} · {asks['sent']:,} {say('sent_one' if asks['sent'] == 1 else 'sent', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in kinds)
         + f" · {say('saved', lang)} ¥{cost['saved']}",
     ]
