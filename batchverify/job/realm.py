@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchverify.errors import HomeError
 from batchverify.job.clock import SystemClock
 from batchverify.model import Attempt
 from batchverify.store.cache import Cache
@@ -45,6 +46,12 @@ def open_realm(folder: Path, *, simulated: bool, clock: SystemClock) -> Iterator
     with ExitStack() as stack:
         home = Home.open(folder)
         place = home.realm(simulated=simulated)
+        if place.key_file.exists() and not place.ledger.exists():
+            # The ledger is always made before its key. A new one would know nothing of what was paid or is in doubt.
+            raise HomeError(
+                f"The ledger {str(place.ledger)!r} is gone, and its key is still there. Nothing was sent. "
+                "Put back a copy of it; a new one would forget what was already paid."
+            )
         ledger = stack.enter_context(Ledger.open(place.ledger, simulated=simulated))
         vault = Vault.open(place.key_file, ledger=ledger)
         cache = stack.enter_context(Cache.open(place.cache, vault=vault))

@@ -1,0 +1,52 @@
+"""What is taken away under a job: its ledger, its place. Nothing is paid again and nothing bought is lost."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from batchverify.errors import HomeError
+from batchverify.job import Delivery, Options
+from tests.builders import rows
+
+
+def test_a_ledger_that_is_gone_is_not_made_anew_beside_its_key(desk, sandbox):
+    desk.verify(rows(3))
+    for file in (desk.home / "sandbox").glob("ledger.sqlite*"):
+        file.unlink()
+
+    with pytest.raises(HomeError, match="is gone, and its key is still there") as caught:
+        desk.verify(rows(3))
+
+    assert caught.value.exit_code == 5
+    assert sandbox.bill.total() == 3
+
+
+def test_an_attempt_that_was_changed_by_hand_opens_no_other_answer(desk, sandbox):
+    result = desk.verify(rows(2))
+    with sqlite3.connect(desk.home / "sandbox" / "ledger.sqlite") as con:
+        first, second = (row[0] for row in con.execute("SELECT sealed FROM attempt ORDER BY number"))
+        con.execute("UPDATE attempt SET sealed = CASE number WHEN 1 THEN ? ELSE ? END", (second, first))
+    con.close()
+
+    with pytest.raises(HomeError, match="does not open under its key"):
+        desk.render(result.job)
+
+    assert sandbox.bill.total() == 2
+
+
+def test_a_folder_that_is_gone_after_the_asks_costs_no_answer(desk, sandbox):
+    folder = desk.folder / "out"
+    folder.mkdir()
+    desk.onlooker.on_progress = lambda _: folder.exists() and folder.rmdir()
+
+    with pytest.raises(HomeError, match="There is no folder") as caught:
+        desk.verify(rows(3), options=Options(delivery=Delivery(output=folder / "result.csv")))
+
+    assert sandbox.bill.total() == 3
+    assert caught.value.exit_code == 5
+    name = str(caught.value).partition("`batchverify render ")[2].partition(" ")[0]
+    kept = replace(Delivery(), output=desk.folder / "elsewhere.csv")
+    result = desk.render(name, change=lambda options: replace(options, delivery=kept))
+    assert result.statuses == ["matched"] * 3
+    assert sandbox.bill.total() == 3
