@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from batchverify.errors import InputError, SettingsError
+from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.asking import Vendor, ask_marked, begin_run, named_host, open_vendor
 from batchverify.job.clock import SystemClock
@@ -214,7 +214,13 @@ def _pass(
             spec = replace(_spec(opened.table, opened.columns, opened.options), options=opened.options.as_json())
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
-        return _drawn(opened, lines, index, realm, session, job=job, run=run)
+        try:
+            return _drawn(opened, lines, index, realm, session, job=job, run=run)
+        except (InputError, HomeError) as error:
+            # Not as an InputError, which says that nothing was sent.
+            raise HomeError(
+                f"{error} Every answer is kept: `batchverify render {job.id} -o FILE` writes the result, and asks nothing again."
+            ) from None
 
 
 def _run(
