@@ -8,7 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from zipfile import ZipFile
 
+import openpyxl
 import pytest
+
+import batchverify
 
 FOLDER = Path(__file__).parent.parent / "samples"
 
@@ -53,3 +56,53 @@ def test_the_examples_in_the_script_are_true(make_samples):
     results = doctest.testmod(make_samples)
 
     assert (results.attempted, results.failed) == (3, 0)
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory):
+    """The Chinese sample, its result and its summary."""
+    folder = tmp_path_factory.mktemp("verified")
+    target = folder / "result.xlsx"
+    summary = batchverify.verify_file(FOLDER / "名单.xlsx", output=target, home=folder / "home", sandbox=True, yes=True)
+    return openpyxl.load_workbook(FOLDER / "名单.xlsx"), openpyxl.load_workbook(target), summary.as_json()
+
+
+def test_every_cell_of_the_sample_comes_back_as_it_went_in(verified):
+    before, after, _ = verified
+
+    for theirs in before:
+        ours = after[theirs.title]
+        for row in theirs.iter_rows():
+            for cell in row:
+                back = ours[cell.coordinate]
+                assert (back.value, back.data_type, back.number_format) == (cell.value, cell.data_type, cell.number_format)
+
+
+def test_texts_that_look_like_something_else_stay_texts(verified):
+    _, after, _ = verified
+
+    remarks = [after["名单"].cell(row, 9) for row in range(4, 7)]
+    numbers = [after["名单"].cell(4, column) for column in (3, 4, 6)]
+
+    assert [(cell.value, cell.data_type) for cell in remarks] == [("NA", "s"), ("=1+1", "s"), ("1E5", "s")]
+    assert [(cell.value, cell.data_type) for cell in numbers] == [
+        ("11010119900101119X", "s"),
+        ("6217000000001004", "s"),
+        ("00123", "s"),
+    ]
+
+
+def test_the_panes_and_the_filter_of_the_sample_stay(verified):
+    before, after, _ = verified
+
+    assert after["名单"].freeze_panes == before["名单"].freeze_panes == "C4"
+    assert after["名单"].auto_filter.ref == before["名单"].auto_filter.ref
+
+
+def test_the_sums_of_the_sample_cross_add(verified):
+    _, _, summary = verified
+    asks, rows = summary["asks"], summary["rows"]
+
+    assert rows["total"] == sum(summary["status"].values()) == rows["unique"] + rows["duplicate"] + rows["blocked"] == 17
+    assert asks["sent"] == asks["billed"] + asks["free"] + asks["not_billed"] + asks["in_doubt"] == 10
+    assert summary["cost"]["saved"] == "1.33"
