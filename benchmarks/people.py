@@ -47,7 +47,7 @@ def write_csv(path: Path, count: int) -> Path:
 
 
 def write_xlsx(path: Path, count: int) -> Path:
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped]
 
     book = xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_numbers": False})
     sheet = book.add_worksheet("名单")
