@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 from collections import Counter
@@ -81,7 +82,7 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
     )
     summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings)
     summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
-    companion = companion_of(written.path)
+    companion = _free_companion(written.path)
 
     def write_summary(file: BinaryIO) -> None:
         file.write(summary.as_text().encode())
@@ -113,7 +114,7 @@ def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
     ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
     for number in range(1, 1000):
         target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")
-        if not target.exists() or ours.get(str(target.resolve())) == _sha256(target):
+        if not os.path.lexists(target) or _holds(target, ours.get(str(target.resolve()))):
             return target
     raise InputError(f"There are a thousand results beside {table.path.name!r} already. Name one with -o.")
 
@@ -134,9 +135,34 @@ def _stem(path: Path) -> str:
     return head if verified else name
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _free_companion(result: Path) -> Path:
+    """Where the summary goes so that it takes the place of no file but an older summary of the same result.
+
+    people.csv and people.xlsx have results of two names and would share a summary; a file of the user's may have its name, too.
+    """
+    first = companion_of(result)
+    spare = [
+        result.with_name(f"{result.name}.summary{number}.json") for number in ("", *(f"-{spare}" for spare in range(2, 100)))
+    ]
+    return next((path for path in (first, *spare) if not os.path.lexists(path) or _sums_up(path, result)), spare[-1])
+
+
+def _sums_up(path: Path, result: Path) -> bool:
+    try:
+        return any(output["path"] == str(result) for output in json.loads(path.read_bytes())["outputs"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return False
+
+
+def _holds(path: Path, sha256: str | None) -> bool:
+    """Tell whether a file is still what we wrote. What is no plain file, or cannot be read, is not."""
+    try:
+        if sha256 is None or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Summary:
