@@ -211,7 +211,7 @@ def _pass(
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(settings.unit_price))
         realm.home.check_writable()
         if job is None:
-            spec = replace(_spec(opened.table, opened.columns, opened.options), options=opened.options.as_json())
+            spec = replace(_spec(opened.table, opened.columns, opened.options), options=_kept(opened.options).as_json())
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
         try:
@@ -284,6 +284,12 @@ def _drawn(
     rendered = render(annotation, job, run, options=opened.options, settings=session.settings)
     realm.ledger.finish_job(job.id, at=None if annotation.counts.open else as_of)
     return rendered
+
+
+def _kept(options: Options) -> Options:
+    """The options as a job keeps them: its result stays where it is, from whatever folder the job is gone on with."""
+    output = options.delivery.output
+    return options if output is None else replace(options, delivery=replace(options.delivery, output=output.absolute()))
 
 
 def _asks_built_in(settings: Settings, realm: Realm) -> bool:
