@@ -36,6 +36,7 @@ def check_target(target: Path, *, source: Path | None) -> None:
     Raises `InputError` when the folder is missing or not writable, or when the target is a folder or the input itself,
     whether by the same path, a symbolic link or a hard link.
     """
+    check_name(target)
     folder = target.parent
     if not folder.is_dir():
         raise InputError(f"There is no folder {str(folder)!r} for the result. Make it, or name another place with --output.")
@@ -53,6 +54,17 @@ def check_target(target: Path, *, source: Path | None) -> None:
         ) from None
     os.close(descriptor)
     Path(name).unlink()
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that no ledger and no summary can hold, as zip programs of other code pages leave behind."""
+    try:
+        os.fspath(path.absolute()).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="replace").decode()
+        raise InputError(
+            f"The name {shown!r} is not written in UTF-8. Rename the file or its folder. Nothing was sent."
+        ) from None
 
 
 def place(target: Path, write: Callable[[BinaryIO], None], *, source: Path | None = None) -> Placed:

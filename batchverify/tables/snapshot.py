@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from batchverify.errors import HomeError, InputError
+from batchverify.tables.placing import check_name
 
 MAX_SIZE_BYTES = 2 << 30
 _BLOCK_BYTES = 1 << 20
@@ -37,6 +38,7 @@ class Snapshot:
 
         Raises `InputError` when the source cannot be read whole, and `HomeError` when the folder cannot take the copy.
         """
+        check_name(source)
         before = _stat(source)
         if before.st_size > max_size_bytes:
             raise InputError(
