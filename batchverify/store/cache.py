@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from diskcache import Cache as DiskCache
 from diskcache import Disk, Timeout
-from diskcache.core import MODE_RAW
+from diskcache.core import DBNAME, MODE_RAW
 
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, AttemptState, Billed, Product
@@ -72,6 +72,9 @@ class Cache:
     def open(cls, folder: Path, *, vault: Vault) -> Self:
         """Open the cache in `folder`, which must be private. Raises HomeError when it is damaged or cannot be written."""
         try:
+            # By hand first: SQLite would give it the modes of the umask, and its journals take theirs from it.
+            folder.mkdir(mode=0o700, exist_ok=True)
+            (folder / DBNAME).touch(mode=0o600)
             # cull_limit 0 and no eviction: nothing is thrown away behind our back, age is judged by whoever reads.
             store = DiskCache(str(folder), disk=RawDisk, eviction_policy="none", cull_limit=0, statistics=False)
         except _FAILURES as error:
