@@ -59,21 +59,24 @@ class Settings(BaseSettings):
 
     checks: CheckLevel = CheckLevel.BLOCK
     allow_minors: bool = False
-    reuse_days_matched: float = Field(default=30, ge=0)
-    reuse_days_other: float = Field(default=1, ge=0)
+    reuse_days_matched: float = Field(default=30, ge=0, le=36_500)
+    reuse_days_other: float = Field(default=1, ge=0, le=36_500)
 
     unit_price: Decimal = Field(default=Decimal("0.19"), ge=0)
     billed: dict[str, Billed] = Field(default_factory=dict)
     low_balance_percent: int = Field(default=20, ge=0, le=100)
 
     # The publisher's side is limited to 500 a second (VENDOR §4); the buyer's own limit is unpublished, so it is found out.
-    qps: float = Field(default=500, gt=0)
+    # Slower than one ask in 100 s, a single process would hold up all the others on its home for as long.
+    qps: float = Field(default=500, ge=0.01, le=100_000)
     concurrency: int = Field(default=50, ge=1, le=2000)
     deadline_seconds: float = Field(default=15, gt=0, le=60)
-    asks_per_card_per_day: int = Field(default=4, ge=1)
-    lock_minutes: int = Field(default=730, ge=1)  # 12 h, as the vendor says, and 10 min for the difference of two clocks
-    breaker_pause_seconds: float = Field(default=30, gt=0)
-    back_off_seconds: float = Field(default=1, gt=0)
+    asks_per_card_per_day: int = Field(default=4, ge=1, le=1_000_000)
+    lock_minutes: int = Field(
+        default=730, ge=1, le=525_600
+    )  # 12 h, as the vendor says, and 10 min for the difference of two clocks
+    breaker_pause_seconds: float = Field(default=30, gt=0, le=3600)
+    back_off_seconds: float = Field(default=1, gt=0, le=3600)
 
     @classmethod
     def settings_customise_sources(

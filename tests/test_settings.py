@@ -43,7 +43,7 @@ def test_an_option_of_none_was_not_given(home, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("qps", 0, "Input should be greater than 0"),
+        ("qps", 0, "Input should be greater than or equal to 0.01"),
         ("concurrency", 2001, "Input should be less than or equal to 2000"),
         ("lang", CANARY, "Input should be 'en' or 'zh'"),
         ("checks", CANARY, "Input should be 'strict', 'block', 'warn' or 'off'"),

@@ -13,6 +13,11 @@ from batchverify.errors import InputError
 from batchverify.model import CheckLevel, Field, Product
 from batchverify.words import Lang
 
+#: A hundred years: older than any answer, and no date before the calendar begins.
+_LONGEST_DAYS = 36_500
+#: More than any package holds, and a number that the ledger can hold.
+_LARGEST_CAP = 10**12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -40,6 +45,8 @@ class Asking:
     def __post_init__(self) -> None:
         if min(self.reuse_days_matched, self.reuse_days_other) < 0:
             raise InputError("Answers of the future cannot be reused. Give 0 days or more; nothing was sent.")
+        if not all(days <= _LONGEST_DAYS for days in (self.reuse_days_matched, self.reuse_days_other)):
+            raise InputError(f"Answers are reused for {_LONGEST_DAYS:,} days at most. Give fewer; nothing was sent.")
 
     @property
     def product_word(self) -> str:
@@ -130,7 +137,7 @@ class Bounds:
         >>> Bounds(max_asks=10, max_yuan=Decimal("1")).cap_asks(Decimal("0.19"))
         5
         """
-        caps = [] if self.max_asks is None else [self.max_asks]
+        caps = [] if self.max_asks is None else [min(self.max_asks, _LARGEST_CAP)]
         if self.max_yuan is not None and unit_price > 0:
-            caps.append(int(self.max_yuan / unit_price))
+            caps.append(int(min(self.max_yuan, _LARGEST_CAP * unit_price) // unit_price))
         return min(caps, default=None)
