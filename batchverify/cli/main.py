@@ -47,7 +47,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except BatchVerifyError as error:
-        click.echo(f"Error: {error}", err=True)
+        _say(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
@@ -233,7 +233,7 @@ def jobs(**given: Any) -> int:
         _print(listed)
     else:
         for job in listed:
-            click.echo(f"{job['job']}  {job['created_at']}  {job['ended']}  {job['product']}  {job['file']}")
+            _say(f"{job['job']}  {job['created_at']}  {job['ended']}  {job['product']}  {job['file']}")
     return 0
 
 
@@ -318,7 +318,7 @@ def doctor(**given: Any) -> int:
         _print([{"what": finding.what, "well": finding.is_well, "detail": finding.detail} for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok  ' if finding.is_well else 'BAD '} {finding.what}: {finding.detail}")
+            _say(f"{'ok  ' if finding.is_well else 'BAD '} {finding.what}: {finding.detail}")
     return 0 if all(finding.is_well for finding in findings) else 5
 
 
@@ -334,7 +334,7 @@ class _Watcher:
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         from batchverify.cli.show import plan_text
 
-        click.echo(plan_text(plan, self._lang), err=True)
+        _say(plan_text(plan, self._lang), err=True)
         if not plan.asks or self._given.get("yes") or cap_asks is not None:
             return
         if not sys.stdin.isatty():
@@ -429,4 +429,11 @@ def _show(rendered: Rendered, given: dict[str, Any], settings: Settings) -> None
 
 
 def _print(what: Any) -> None:
-    click.echo(what if isinstance(what, str) else json.dumps(what, ensure_ascii=False, indent=2))
+    _say(what if isinstance(what, str) else json.dumps(what, ensure_ascii=False, indent=2))
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Write out a text that names files, sheets or headers: none of them may steer the terminal."""
+    from batchverify.cli.show import visible
+
+    click.echo(visible(text), err=err)

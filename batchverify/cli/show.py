@@ -51,6 +51,22 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+# All that steers a terminal, and the signs that turn the reading direction: a file or a sheet may be named so.
+_STEERING = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def visible(text: str) -> str:
+    r"""The text with everything that would steer a terminal spelled out, as JSON spells it, too.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\u001b[2Jb'
+    """
+    return text.translate(_STEERING)
+
+
 def say(word: str, lang: Lang) -> str:
     """One of the words above.
 
