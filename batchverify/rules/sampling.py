@@ -48,4 +48,5 @@ def interval(count: int, total: int) -> tuple[float, float]:
     share, z2 = count / total, _Z * _Z
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = _Z * sqrt(share * (1 - share) / total + z2 / (4 * total * total)) / (1 + z2 / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding must not push an end past the share itself: 0 of 125 would begin above nought.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
