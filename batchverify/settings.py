@@ -24,7 +24,7 @@ from batchverify.model import Billed, CheckLevel, Secret
 
 #: The vendor's own host (VENDOR §1). `http` exists there too and is refused: the query carries a person.
 VENDOR_ENDPOINT = "https://bcard3and4.market.alicloudapi.com"
-_KEY_FILE = "appcode"
+KEY_FILE = "appcode"
 #: What a file in the current folder may not say.
 _NOT_HERE = frozenset({"endpoint", "home", "app_code", "batchverify_appcode"})
 #: Options whose setting has another name.
@@ -139,7 +139,7 @@ def app_code(settings: Settings, home: Path) -> Secret:
     """
     if settings.app_code is not None:
         return Secret(settings.app_code.get_secret_value().strip())
-    path = home / _KEY_FILE
+    path = home / KEY_FILE
     try:
         mode = path.stat().st_mode
         text = path.read_bytes().decode("ascii", "replace").strip()
@@ -155,18 +155,18 @@ def app_code(settings: Settings, home: Path) -> Secret:
 def store_app_code(code: Secret, home: Path) -> None:
     """Write the AppCode to its 0600 file, replacing an older one in one step."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = home / f"{_KEY_FILE}.new"
+    draft = home / f"{KEY_FILE}.new"
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
         target.write(code.reveal())
         target.flush()
         os.fsync(target.fileno())
-    draft.replace(home / _KEY_FILE)
+    draft.replace(home / KEY_FILE)
 
 
 def clear_app_code(home: Path) -> bool:
     """Remove the stored AppCode; False if there was none."""
-    path = home / _KEY_FILE
+    path = home / KEY_FILE
     existed = path.exists()
     path.unlink(missing_ok=True)
     return existed

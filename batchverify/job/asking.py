@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from batchverify import sandbox
 from batchverify.errors import InputError
@@ -51,7 +52,10 @@ class Vendor:
 
 def named_host(endpoint: str) -> str:
     """The host in a setting: naming it there is the permission to ask it."""
-    return endpoint.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
+    try:
+        return urlsplit(endpoint).hostname or ""
+    except ValueError:
+        return ""  # no URL at all: whoever reads the endpoint says so
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from batchverify.errors import BatchVerifyError
 from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
-from batchverify.settings import Settings, app_code
+from batchverify.settings import KEY_FILE, Settings, app_code
 from batchverify.store.home import Home
 
 
@@ -60,6 +60,6 @@ def _app_code(home: Path, settings: Settings) -> Finding:
     try:
         app_code(settings, home)
     except BatchVerifyError as error:
-        # Not an illness: the sandbox works without one.
-        return Finding(what="AppCode", is_well=True, detail=str(error))
+        # None is no illness, for the sandbox works without one; one that others may read is.
+        return Finding(what="AppCode", is_well=not (home / KEY_FILE).exists(), detail=str(error))
     return Finding(what="AppCode", is_well=True, detail="There is one.")
