@@ -26,7 +26,7 @@ def run(folder: Path, *, rows: int, rounds: int) -> Iterator[Figure]:
             count = int(concurrency * 1_000 / _LATENCY_MS * _SECONDS_EACH)
             taken = [measured("bare_client", endpoint=endpoint, concurrency=concurrency, rows=count) for _ in range(rounds)]
             one = figure(
-                f"client alone, 50 ms, c = {concurrency}: asks a second", map(_rate, taken), "/s", bar=0.95 * best, at_least=True
+                f"client alone, 50 ms, c = {concurrency}: asks a second", map(rate, taken), "/s", bar=0.95 * best, at_least=True
             )
             best = max(best, one.value)
             yield one
@@ -35,7 +35,7 @@ def run(folder: Path, *, rows: int, rounds: int) -> Iterator[Figure]:
             yield from (figure(f"wrk, 50 ms, c = {c}: asks a second", [_wrk(endpoint, c)], "/s") for c in (50, 200))
     with vendor(0) as endpoint:
         taken = [measured("bare_client", endpoint=endpoint, concurrency=50, rows=rows) for _ in range(rounds)]
-        yield figure("client alone, 0 ms, c = 50: asks a second", map(_rate, taken), "/s")
+        yield figure("client alone, 0 ms, c = 50: asks a second", map(rate, taken), "/s")
         yield figure("client alone, 0 ms, c = 50: CPU an ask", map(_cpu_us, taken), "us")
 
 
@@ -47,15 +47,15 @@ def _beside_httpx(folder: Path, endpoint: str, *, rows: int, rounds: int) -> Ite
         ours.append(a_job(source, endpoint, folder, 50))
         default.append(measured("httpx_client", endpoint=endpoint, concurrency=50, rows=1_000, keep_alive=False))
         raised.append(measured("httpx_client", endpoint=endpoint, concurrency=50, rows=500, keep_alive=True))
-    yield figure("our whole job, csv, 50 ms, c = 50: asks a second", map(_rate, ours), "/s")
+    yield figure("our whole job, csv, 50 ms, c = 50: asks a second", map(rate, ours), "/s")
     for name, theirs, bar in (("default limits", default, 2.4), ("keep-alive raised to 50", raised, 8.0)):
-        yield figure(f"stock httpx, {name}, asks only: asks a second", map(_rate, theirs), "/s")
+        yield figure(f"stock httpx, {name}, asks only: asks a second", map(rate, theirs), "/s")
         yield figure(f"stock httpx, {name}: CPU an ask", map(_cpu_us, theirs), "us")
-        ratios = [_rate(us) / _rate(them) for us, them in zip(ours, theirs, strict=True)]
+        ratios = [rate(us) / rate(them) for us, them in zip(ours, theirs, strict=True)]
         yield figure(f"our whole job / stock httpx, {name}", ratios, "x", bar=bar, at_least=True)
 
 
-def _rate(taken: Measured) -> float:
+def rate(taken: Measured) -> float:
     return float(taken.told["asks"] / taken.told["wall_seconds"])
 
 

@@ -49,7 +49,7 @@ def measured(act: str, **given: Any) -> Measured:
     """Run one act of `benchmarks.child` in a process of its own on the client's core."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.child", act, json.dumps(given)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=_pinning(cores().client))  # noqa: PLW1509
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_untraced(), preexec_fn=_pinning(cores().client))  # noqa: PLW1509
     assert process.stdout is not None
     told = process.stdout.read()
     if not hasattr(os, "wait4"):
@@ -74,7 +74,7 @@ def measured(act: str, **given: Any) -> Measured:
 def vendor(latency_ms: float) -> Iterator[str]:
     """The sandbox as a process on its own core; gives its endpoint."""
     command = [sys.executable, "-m", "batchverify.sandbox", "--latency-ms", str(latency_ms), "--quota", "100000000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_pinning(cores().vendor))  # noqa: PLW1509
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_untraced(), preexec_fn=_pinning(cores().vendor))  # noqa: PLW1509
     assert process.stdout is not None
     try:
         found = re.search(r"http://\S+", process.stdout.readline())
@@ -95,6 +95,11 @@ def cpu_name() -> str:
         return ""
     found = re.search(r"model name\s*:\s*(.+)", text)
     return found[1].strip() if found else ""
+
+
+def _untraced() -> dict[str, str]:
+    """Give the environment without what would have a test run trace each line of the processes that are timed."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "BATCHVERIFY_"))}
 
 
 def _pinning(core: int | None) -> Any:
