@@ -167,3 +167,23 @@ def test_an_app_code_file_of_odd_bytes_is_no_crash(home, sandbox):
     store_app_code(Secret("密码"), home)
 
     assert app_code(load_settings(home=home), home).reveal() != ""
+
+
+@pytest.mark.parametrize("name", ["endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint"])
+def test_a_file_that_came_with_the_spreadsheet_does_not_say_who_gets_the_people(home, tmp_path, name):
+    (tmp_path / "batchverify.toml").write_text(f'{name} = "https://{CANARY}.example"\n')
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(home=home)
+
+    assert str(caught.value) == (
+        f"batchverify.toml in the current folder names {name!r}, and that file may be a stranger's: it would say who gets "
+        "the people and the AppCode. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+    )
+
+
+def test_the_config_of_the_home_may_say_who_is_asked(home):
+    home.mkdir()
+    (home / "config.toml").write_text('endpoint = "https://vendor.example"\n')
+
+    assert load_settings(home=home).endpoint == "https://vendor.example"
