@@ -66,6 +66,8 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
         SettingsError: No AppCode, or an endpoint that may not be asked. Nothing was sent.
     """
     if built_in:
+        if not realm.simulated:
+            raise InputError("The job is a real one, and made-up answers must not stand among its own. Leave out --sandbox.")
         with sandbox.running(sandbox.Settings(app_code=_SANDBOX_CODE)) as running:
             yield Vendor(endpoint=parse_endpoint(running.endpoint), app_code=Secret(_SANDBOX_CODE))
         return
