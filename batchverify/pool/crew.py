@@ -172,6 +172,8 @@ class Crew:
         if self.stop.level > 1:
             for number, flight in list(self._flights.items()):
                 state = AttemptState.IN_DOUBT if flight.picked_up else AttemptState.NOT_BILLED
+                if flight.picked_up:
+                    self._tally[RowStatus.IN_DOUBT] += 1
                 self._end(
                     flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state))
                 )

@@ -85,7 +85,8 @@ def test_a_run_stops_when_too_much_is_in_doubt(desk, sandbox):
 
 
 def test_stopped_once_a_run_drains_and_nothing_is_in_doubt(desk, sandbox):
-    sandbox.vendor.latency_seconds = 0.05
+    # Unlike, so that some are always on their way when one comes back.
+    sandbox.vendor.latency_seconds, sandbox.vendor.jitter_seconds = 0.02, 0.08
     path, stop = desk.sheet(rows(100)), desk.stop
 
     def on_progress(progress):

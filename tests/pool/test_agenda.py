@@ -93,12 +93,14 @@ def test_what_the_gate_had_no_slot_for_keeps_its_order():
 
 
 def test_a_full_agenda_reads_no_further_until_something_is_done():
-    agenda = Agenda(iter([an_item(number, person=0) for number in range(9)]), look_ahead=3)
+    sheet = iter([an_item(number, person=0) for number in range(9)])
+    agenda = Agenda(sheet, look_ahead=3)
 
     (first,) = agenda.take(9, at=0)
+    assert len(list(sheet)) == 9 - 1 - 3
     assert not agenda.may_go_on
     assert agenda.take(9, at=0) == []
+    assert not agenda.is_empty
     agenda.release(first)
     assert agenda.may_go_on
     assert len(agenda.take(9, at=0)) == 1
-    assert not agenda.is_empty

@@ -144,6 +144,21 @@ def test_an_answer_that_comes_after_the_lease_was_lost_is_not_attached_and_not_c
     assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.IN_DOUBT}
 
 
+def test_an_answer_that_comes_after_the_second_stop_does_not_end_its_ask_again(gate):
+    class Slow(Asker):
+        async def answer(self, query):
+            gate.stop.request()
+            gate.stop.request()
+            for _ in range(10):  # the loop obeys now, and its commit takes longer than this
+                await asyncio.sleep(0)
+            return await super().answer(query)
+
+    assert gate.ask(Slow()) == "interrupted"
+    assert gate.told[-1].statuses == {RowStatus.IN_DOUBT: 1}
+    assert gate.remembered == []
+    assert [attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)] == [AttemptState.IN_DOUBT]
+
+
 def test_what_was_too_late_to_leave_is_reserved_anew(gate):
     class TooLateOnce(Asker):
         async def answer(self, query):
