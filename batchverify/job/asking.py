@@ -79,9 +79,13 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
 
 
 def begin_run(
-    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings
+    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings, *, planned: int
 ) -> tuple[Run, Callable[[], None]]:
-    """Write down a run and hold its lock; the second value lets go of it."""
+    """Write down a run and hold its lock; the second value lets go of it.
+
+    No run bills more asks than were `planned`: what was locked while the plan was looked at may be free by the time it is approved.
+    """
+    cap = bounds.cap_asks(settings.unit_price)
     lock = realm.home.hold_lock(secrets.token_hex(8))
     try:
         wallet = realm.ledger.wallet(now=realm.clock.now())
@@ -90,7 +94,7 @@ def begin_run(
             reuse=Reuse(matched_after=scope.matched_after, other_after=scope.other_after),
             lock=lock.name,
             boot=realm.clock.boot,
-            cap_asks=bounds.cap_asks(settings.unit_price),
+            cap_asks=planned if cap is None else min(cap, planned),
             qps=bounds.qps,
             asks_per_card=settings.asks_per_card_per_day,
             wallet_total=wallet.total,

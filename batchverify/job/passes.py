@@ -237,7 +237,7 @@ def _run(
 ) -> Run:
     settings, clock = session.settings, session.clock
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
-    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings)
+    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, planned=plan.asks)
     try:
         session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(settings.unit_price))
         reason = ""
