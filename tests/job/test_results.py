@@ -10,6 +10,7 @@ from batchverify.job import Delivery, Options, Reading
 from batchverify.model import Field
 from batchverify.sandbox import Fault, Rule
 from batchverify.store.home import Home
+from batchverify.store.ledger import Ledger
 from batchverify.words import RESULT_COLUMNS, Lang
 from tests.builders import a_row, an_id, read_rows, rows
 
@@ -68,17 +69,23 @@ def test_rendering_again_gives_the_same_bytes_and_asks_nothing(desk, sandbox, ki
     assert [sha256(result.path) for result in (again, once_more)] == [before, before]
     assert again.path == first.path
     assert sandbox.bill.total() == asked
-    assert again.json | {"quota": None} == first.json | {"quota": None}
+    assert again.json == first.json
 
 
-def test_a_result_speaks_of_the_end_of_its_run_whatever_others_ask_later(desk):
-    first = desk.verify(rows(2))
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_result_speaks_of_the_end_of_its_run_whatever_others_ask_later(desk, kind):
+    desk.verify(rows(1))
+    with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
+        ledger.add_package("100", total=100, now=desk.session().clock.now())
+    first = desk.verify(desk.sheet(rows(3), kind=kind))
     before = sha256(first.path)
-    desk.verify(rows(5, first=2))
+    desk.verify(rows(9, first=2))
 
-    desk.render(first.job)
+    again = desk.render(first.job)
 
     assert sha256(first.path) == before
+    assert again.json == first.json
+    assert again.json["quota"] == {"total": 100, "left_before": 100, "left_after": 98, "low": False, "known": True}
 
 
 def test_a_job_that_was_not_run_cannot_be_drawn(desk):

@@ -34,7 +34,7 @@ class Gate:
         self.job = realm.ledger.create_job(spec, now=now, token=random.Random(0).randbytes(5))
         scope = scope_of(Asking(), job=self.job.id, began=now, as_of=now)
         settings = load_settings(home=realm.home.path, qps=5000.0)
-        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings)
+        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings, planned=10_000)
         self.told: list = []
         self.remembered: list = []
         self.stop = StopSwitch()
