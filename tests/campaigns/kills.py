@@ -56,11 +56,13 @@ def _one_sheet(desk: Desk, *, kills: int, seed: int) -> Findings:
     draw = random.Random(seed)
     source = desk.folder / "people.csv"
     rows = sheet_of(source, seed=seed)
-    killed = 0
+    killed, was_killed = 0, True
     for _ in range(_TURNS_PER_KILL * kills):
         if killed < kills:
             left = QUESTIONS - desk.vendor.total()
-            killed += _kill_one(desk, source, draw, share=max(1, left // (kills - killed + 1)))
+            # After one that ended of itself there is little left to ask: the next is killed early.
+            was_killed = _kill_one(desk, source, draw, share=max(1, left // (kills - killed + 1)), early=not was_killed)
+            killed += was_killed
     last = desk.run("run", source, "--yes", "--json", "--concurrency", str(CONCURRENCY))
     findings = _judged(desk, last, rows, seed=seed)
     if last.code == _OPEN_ROWS:
@@ -84,7 +86,7 @@ def _judged(desk: Desk, last: Ended, rows: Sequence[Person], *, seed: int) -> Fi
     return findings
 
 
-def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int) -> bool:
+def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int, early: bool) -> bool:
     """Start a run and kill it somewhere; True if it was killed before it had ended.
 
     Of what is left, a run is let its `share` of asks, so that there is something to kill in the next.
@@ -93,7 +95,9 @@ def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int) -> b
     vendor = desk.vendor
     target = vendor.total() + draw.randint(1, share)
     process = desk.begin("run", source, "--yes", "--concurrency", str(CONCURRENCY))
-    match draw.choices(["asks", "instant", "writing"], [7, 2, 1])[0]:
+    match "early" if early else draw.choices(["asks", "instant", "writing"], [7, 2, 1])[0]:
+        case "early":
+            time.sleep(draw.uniform(0.05, 0.5))
         case "asks":
             wait_until(lambda: vendor.total() >= target, process=process)
             time.sleep(draw.uniform(0, 0.03))
