@@ -135,10 +135,10 @@ def app_code(settings: Settings, home: Path) -> Secret:
     """The AppCode from the environment, else from the home's 0600 file.
 
     Raises:
-        SettingsError: There is none, or others could read its file. Nothing was sent.
+        SettingsError: There is none, no header can carry it, or others could read its file. Nothing was sent.
     """
     if settings.app_code is not None:
-        return Secret(settings.app_code.get_secret_value().strip())
+        return _sendable(settings.app_code.get_secret_value().strip())
     path = home / KEY_FILE
     try:
         mode = path.stat().st_mode
@@ -149,6 +149,12 @@ def app_code(settings: Settings, home: Path) -> Secret:
         ) from None
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise SettingsError(f"Others may read {path}. Run `chmod 600 {path}`.")
+    return _sendable(text)
+
+
+def _sendable(text: str) -> Secret:
+    if not text or " " in text or not (text.isascii() and text.isprintable()):
+        raise SettingsError("The AppCode is empty or holds a space or a character that no header can carry. Set it again.")
     return Secret(text)
 
 

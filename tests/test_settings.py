@@ -163,10 +163,11 @@ def test_clearing_the_app_code_says_whether_there_was_one(home):
     assert [clear_app_code(home), clear_app_code(home)] == [True, False]
 
 
-def test_an_app_code_file_of_odd_bytes_is_no_crash(home, sandbox):
+def test_an_app_code_file_of_odd_bytes_is_refused_and_no_crash(home):
     store_app_code(Secret("密码"), home)
 
-    assert app_code(load_settings(home=home), home).reveal() != ""
+    with pytest.raises(SettingsError, match="a character that no header can carry"):
+        app_code(load_settings(home=home), home)
 
 
 @pytest.mark.parametrize("name", ["endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint"])
