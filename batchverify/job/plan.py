@@ -231,14 +231,13 @@ def make_plan(
         fresh = _new_questions(asked, index, tally)
         keys = [line.key for line in fresh if line.key is not None]
         decided = _decided(keys, realm, scope)
-        holds = realm.ledger.locked_until(
-            [realm.vault.id_tag(line.question.id_card) for line in fresh if isinstance(line.question, Query)]
-        )
+        id_tags = _id_tags(fresh, decided, realm)
+        locks = realm.ledger.locked_until(list(id_tags.values()))
         to_ask: dict[bytes, str] = {}
         for line in fresh:
-            if line.key is None or not isinstance(line.question, Query):
+            if line.key is None:
                 continue
-            until = holds.get(realm.vault.id_tag(line.question.id_card))
+            until = locks.get(id_tags[line.key]) if line.key in id_tags else None
             is_locked = until is not None and until > scope.as_of
             if tally.place(line, decided.get(line.key), what=what, is_locked=is_locked):
                 to_ask[line.key] = ASK
@@ -276,6 +275,17 @@ def _new_questions(asked: list[Line], index: PlanIndex, tally: _Tally) -> list[L
         else:
             tally.note("duplicate", line.record.number)
     return fresh
+
+
+def _id_tags(fresh: list[Line], decided: Mapping[bytes, Attempt], realm: Realm) -> dict[bytes, bytes]:
+    """The ID numbers whose locks matter, by key: where an answer speaks for the question, none does."""
+    return {
+        line.key: realm.vault.id_tag(line.question.id_card)
+        for line in fresh
+        if line.key is not None
+        and isinstance(line.question, Query)
+        and status_of(decided.get(line.key), is_locked=False) is not None
+    }
 
 
 def _decided(keys: list[bytes], realm: Realm, scope: Scope) -> dict[bytes, Attempt]:
