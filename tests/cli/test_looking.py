@@ -63,6 +63,7 @@ def test_jobs_lists_the_newest_first_with_what_became_of_them(desk):
     ]
     assert listed.json[0]["job"] == open_rows.json["job"]
     assert words.out.count("\n") == 2
+    assert [job["created_at"][-6:] for job in listed.json] == ["+08:00"] * 2
 
 
 def test_doctor_finds_a_sound_home_well_and_names_what_is_missing(desk):
