@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from batchverify.store.ledger import Ledger
 from tests.campaigns.invariants import Findings, Sheet, check
 from tests.campaigns.people import Person, person, write_sheet
 from tests.campaigns.processes import Desk, Ended, VendorProcess, ended, wait_until
@@ -25,6 +26,7 @@ from tests.campaigns.processes import Desk, Ended, VendorProcess, ended, wait_un
 ROWS, QUESTIONS, CONCURRENCY, KILLS_PER_SHEET = 320, 260, 8, 5
 _TURNS_PER_KILL = 3
 _OPEN_ROWS = 3
+_RESUMED_SHARE = 0.6
 
 
 def sheet_of(path: Path, *, seed: int) -> list[Person]:
@@ -63,7 +65,7 @@ def _one_sheet(desk: Desk, *, kills: int, seed: int) -> Findings:
             # After one that ended of itself there is little left to ask: the next is killed early.
             was_killed = _kill_one(desk, source, draw, share=max(1, left // (kills - killed + 1)), early=not was_killed)
             killed += was_killed
-    last = desk.run("run", source, "--yes", "--json", "--concurrency", str(CONCURRENCY))
+    last = desk.run(*_going_on(desk, source, draw), "--yes", "--json", "--concurrency", str(CONCURRENCY))
     findings = _judged(desk, last, rows, seed=seed)
     if last.code == _OPEN_ROWS:
         # A person accepts that the rows in doubt may be paid twice: then every row has its answer.
@@ -74,6 +76,17 @@ def _one_sheet(desk: Desk, *, kills: int, seed: int) -> Findings:
     if killed < kills:
         findings.broken.append(f"Seed {seed}: only {killed} of {kills} processes were killed before they had ended.")
     return findings
+
+
+def _going_on(desk: Desk, source: Path, draw: random.Random) -> list[str]:
+    """Draw one of the two ways to go on with what a dead process began: `resume JOB`, or `run` with the same file."""
+    path = desk.home / "sandbox" / "ledger.sqlite"
+    if path.exists() and draw.random() < _RESUMED_SHARE:
+        with Ledger.open(path, create=False, simulated=True) as ledger:
+            unfinished = [job.id for job in ledger.jobs() if job.finished_at is None]
+        if unfinished:
+            return ["resume", unfinished[0]]
+    return ["run", str(source)]
 
 
 def _judged(desk: Desk, last: Ended, rows: Sequence[Person], *, seed: int) -> Findings:
@@ -94,7 +107,7 @@ def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int, earl
     assert desk.vendor is not None
     vendor = desk.vendor
     target = vendor.total() + draw.randint(1, share)
-    process = desk.begin("run", source, "--yes", "--concurrency", str(CONCURRENCY))
+    process = desk.begin(*_going_on(desk, source, draw), "--yes", "--concurrency", str(CONCURRENCY))
     match "early" if early else draw.choices(["asks", "instant", "writing"], [7, 2, 1])[0]:
         case "early":
             time.sleep(draw.uniform(0.05, 0.5))
