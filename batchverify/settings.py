@@ -47,7 +47,8 @@ class _Here(TomlConfigSettingsSource):
 class Settings(BaseSettings):
     """Everything that may differ between desks. Durations are in the unit that the name says, money is in yuan."""
 
-    model_config = SettingsConfigDict(env_prefix="BATCHVERIFY_", extra="forbid", frozen=True)
+    # An empty BATCHVERIFY_HOME would be the current folder, with a new ledger that knows nothing of what was paid.
+    model_config = SettingsConfigDict(env_prefix="BATCHVERIFY_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     endpoint: str = VENDOR_ENDPOINT
     # One name only: an APP_CODE that some other program left in the environment must not travel to the vendor.

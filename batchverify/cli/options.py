@@ -33,6 +33,15 @@ class FieldColumn(click.ParamType[tuple[str, str]]):
         return field, column.strip()
 
 
+class Folder(click.Path):
+    """A folder that was named: "" is an unset variable of a script, not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("It is empty. Name a folder, or leave the option out.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Yuan(click.ParamType[Decimal]):
     """An amount in yuan, exact."""
 
@@ -60,7 +69,7 @@ def _stack(*options: _Command) -> Callable[[_Command], _Command]:
 home_options = _stack(
     click.option(
         "--home",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Folder(file_okay=False, path_type=Path),
         help="Folder of ledger, cache and keys. Default: BATCHVERIFY_HOME, else your data folder.",
     ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True),
