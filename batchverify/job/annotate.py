@@ -1,7 +1,7 @@
 """What stands beside every row, from the sheet and the ledger alone, and how often.
 
 The one thing to know: nothing here asks or decides anew. The same job gives the same outcomes whenever it is read,
-because only what the ledger knew at the end of its last run counts.
+because only what was known at the end of its last run counts.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ class Annotation:
     def _of(self, batch: list[Line]) -> Iterator[tuple[Record, Outcome | None]]:
         keys = [line.key for line in batch if line.key is not None]
         attempts = self.realm.ledger.attempts(keys)
+        # A ledger that was put back from a copy knows less than the cache, and what the cache knows was not asked again.
+        kept = self.realm.cache.get_many([key for key in keys if key not in attempts])
+        attempts |= {key: [attempt] for key, attempt in kept.items()}
         holds = self.realm.ledger.holds(self.scope.job, keys)
         first = self.index.first_rows(keys)
         for line in batch:

@@ -50,3 +50,24 @@ def test_a_folder_that_is_gone_after_the_asks_costs_no_answer(desk, sandbox):
     result = desk.render(name, change=lambda options: replace(options, delivery=kept))
     assert result.statuses == ["matched"] * 3
     assert sandbox.bill.total() == 3
+
+
+def test_a_ledger_put_back_from_a_copy_loses_no_answer_that_the_cache_has(desk, sandbox):
+    desk.verify(rows(2))
+    place = desk.home / "sandbox"
+    with sqlite3.connect(place / "ledger.sqlite") as con:
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    con.close()
+    copy = (place / "ledger.sqlite").read_bytes()
+    path = desk.sheet(rows(5))
+    desk.verify(path)
+    for file in place.glob("ledger.sqlite-*"):
+        file.unlink()
+    (place / "ledger.sqlite").write_bytes(copy)
+
+    result = desk.verify(path)
+
+    assert sandbox.bill.total() == 5
+    assert result.counts() == {"matched": 5}
+    assert result.column("bv_source") == ["reused-simulated"] * 5
+    assert desk.render(result.job).rows == result.rows
