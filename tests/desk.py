@@ -119,7 +119,7 @@ class Desk:
                 "qps": 5000.0,
                 "back_off_seconds": 0.01,
                 "breaker_pause_seconds": 0.05,
-                "deadline_seconds": 0.5,
+                "deadline_seconds": 5.0,
             }
             | changes
         )

@@ -101,6 +101,7 @@ def test_columns_product_and_place_are_keywords(ask, tmp_path):
         ({"lang": "fr"}, r"^lang knows no 'fr'. It takes en, zh. Nothing was sent.$"),
         ({"max_asks": -1}, r"^The bound max_asks is -1. Give 0 or more; nothing was sent.$"),
         ({"reuse_days": -1}, r"^Answers of the future cannot be reused. Give 0 days or more; nothing was sent.$"),
+        ({"reuse_days": 1e9}, r"^Answers are reused for [\d,]+ days at most. Give fewer; nothing was sent.$"),
         ({"sheet": "名单"}, "名单"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchverify.job.options import Reading
-from batchverify.model import Field, NumberCell, OddCell
+from batchverify.model import CellValue, Field, NumberCell, OddCell
 from batchverify.rules.masks import mask
 from batchverify.store.home import Home
 from batchverify.tables.columns import choose_columns, is_asked
@@ -106,7 +106,7 @@ def inspect_file(path: Path, reading: Reading, *, home: Path) -> Inspection:
         )
 
 
-def _masked(one: Field, cell: object) -> str:
+def _masked(one: Field, cell: CellValue) -> str:
     match cell:
         case str(text):
             return mask(one, text)
@@ -114,5 +114,3 @@ def _masked(one: Field, cell: object) -> str:
             return mask(one, literal)
         case OddCell(kind=kind):
             return f"({kind})"
-        case _:
-            return ""

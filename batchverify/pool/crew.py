@@ -327,9 +327,8 @@ class Crew:
             return
         # By `at` and not by a newer instant: what fell due in between would have no timer, and nobody would wake us.
         due = [instant for instant in (self._agenda.next_due, self._not_before) if instant is not None and instant > at]
+        # Nothing can have come since the loop looked, for it has not let go since; a stop of another thread is still to come.
         self._wake.clear()
-        if self._ended or self._bug is not None or (self.stop.level and not self._reason):
-            return
         timer = asyncio.get_running_loop().call_later(min(due) - at, self._wake.set) if due else None
         await self._wake.wait()
         if timer is not None:

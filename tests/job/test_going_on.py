@@ -261,6 +261,21 @@ def test_a_plan_asks_nothing_and_its_hash_changes_with_the_price(desk, sandbox):
     assert not list(desk.folder.glob("*.verified*"))
 
 
+def test_what_looks_odd_and_is_sent_all_the_same_is_a_problem_with_its_rows(desk):
+    odd = a_card(1)[:-1] + ("1" if a_card(1)[-1] != "1" else "2")
+
+    plan = desk.plan(desk.sheet([a_row(2), a_row(1, accountNo=odd), a_row(3, accountNo=odd)]))
+
+    assert (plan.problems["accountNo:luhn"].count, plan.problems["accountNo:luhn"].rows) == (2, (3, 4))
+    assert plan.asks == 3
+
+
+def test_of_many_problem_rows_the_first_twenty_are_named(desk):
+    plan = desk.plan(desk.sheet([a_row(person, idCard="") for person in range(30)]))
+
+    assert (plan.problems["missing_field"].count, plan.problems["missing_field"].rows) == (30, tuple(range(2, 22)))
+
+
 def test_a_plan_of_an_unfinished_job_counts_what_is_left(desk):
     path = desk.sheet(rows(5))
     desk.verify(path, bounds=Bounds(max_asks=2))

@@ -56,6 +56,15 @@ def test_a_real_job_is_not_gone_on_with_in_the_sandbox(desk, real, sandbox):
     assert sandbox.bill.total() == 0
 
 
+def test_a_real_job_is_not_gone_on_with_in_the_built_in_sandbox_either(desk, real):
+    session = replace(desk.session(endpoint=VENDOR_ENDPOINT), built_in=True)
+
+    with pytest.raises(InputError) as caught:
+        resume_job(real.job, NOTHING, session)
+
+    assert str(caught.value) == "The job is a real one, and made-up answers must not stand among its own. Leave out --sandbox."
+
+
 def test_the_built_in_sandbox_runs_as_long_as_its_run(desk, sandbox):
     path = desk.sheet([a_row(1), a_row(2, verdict="02")])
     session = replace(desk.session(endpoint=VENDOR_ENDPOINT), built_in=True)

@@ -1,12 +1,13 @@
 """The result file: the user's cells as they were, drawn from the ledger at any time for nothing, never onto the input."""
 
 import hashlib
+import json
 
 import pytest
 from openpyxl import load_workbook
 
 from batchverify.errors import InputError
-from batchverify.job import Delivery, Options, Reading
+from batchverify.job import Bounds, Delivery, Options, Reading, run_file
 from batchverify.model import Field
 from batchverify.sandbox import Fault, Rule
 from batchverify.store.home import Home
@@ -172,6 +173,19 @@ def test_a_file_of_somebody_else_is_left_alone(desk):
 
     assert other.read_text() == "mine"
     assert result.path.name == f"{path.stem}.verified-2.csv"
+
+
+@pytest.mark.parametrize("content", ["mine", "[]", '{"outputs": [{"path": "elsewhere.csv"}]}'])
+def test_a_summary_takes_the_place_of_no_file_of_somebody_else(desk, content):
+    path = desk.sheet(rows(1))
+    other = path.with_name(f"{path.stem}.summary.json")
+    other.write_text(content)
+
+    rendered = run_file(path, Options(), Bounds(), desk.session())
+
+    assert other.read_text() == content
+    spare = path.with_name(f"{path.stem}.verified.csv.summary.json")
+    assert json.loads(spare.read_text("utf-8")) == rendered.summary.as_json()
 
 
 def test_a_thousand_results_are_enough(desk):

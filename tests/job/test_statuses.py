@@ -58,7 +58,8 @@ def test_a_fault_becomes_what_is_drawn_and_each_attempt_is_one_ask(desk, sandbox
     seconds = 1 if fault is Fault.BREAKER_503 else None
     sandbox.vendor.script_faults(Rule(fault=fault, at=(1,), seconds=seconds))
 
-    result = desk.verify([a_row()], deadline_seconds=0.2)
+    patience = 0.2 if fault in {Fault.NEVER, Fault.SLOW_DRIP} else 5.0
+    result = desk.verify([a_row()], deadline_seconds=patience)
 
     assert (result.statuses, result.column("bv_code")) == ([status], [code])
     assert sandbox.bill.total() == asks
@@ -86,13 +87,12 @@ def test_the_gateway_is_not_asked_again_before_the_instant_it_names(desk, sandbo
 def test_a_wrong_echo_is_attached_to_no_row_and_stops_the_run(desk, sandbox):
     sandbox.vendor.script_faults(Rule(fault=Fault.WRONG_ECHO, at=(1,)))
 
-    result = desk.verify(rows(60))
+    result = desk.verify(rows(60), concurrency=1)
 
-    assert sandbox.bill.total() <= 4
-    assert result.statuses[0] == "in_doubt"
+    assert sandbox.bill.total() == 1
+    assert result.statuses == ["in_doubt"] + ["not_run"] * 59
+    assert set(result.column("bv_code")) == {"bad_echo"}
     assert not result.rows[0]["bv_sex"]
-    assert result.statuses.count("not_run") >= 56
-    assert "bad_echo" in result.column("bv_code")[4:]
     assert result.json["ending"] == "open_rows"
 
 
