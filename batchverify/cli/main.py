@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,18 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from batchverify.cli import options as given_options
+from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, session_of, show_result, start
 from batchverify.errors import BatchVerifyError, InputError
 
 if TYPE_CHECKING:
-    from batchverify.cli.progress import Bar
-    from batchverify.job import Plan, Rendered, Session
-    from batchverify.model import RowStatus
-    from batchverify.pool import Progress
-    from batchverify.settings import Settings
+    from batchverify.job import Rendered, Session
     from batchverify.store.ledger import Job, Run
 
-_EXIT_CODES = {"complete": 0, "open_rows": 3, "vendor_stop": 4, "home_error": 5, "interrupted": 130}
-_WORST_FIRST = (5, 4, 130, 3, 0)
 _BEIJING = timezone(timedelta(hours=8))  # where the people, the vendor and the windows of its bill are
 _SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
 _BUG, _USAGE, _INTERRUPTED = 1, 2, 130
@@ -49,7 +42,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except BatchVerifyError as error:
-        _say(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
@@ -83,10 +76,10 @@ def inspect(file: Path, **given: Any) -> int:
     from batchverify.cli.show import inspection_text
     from batchverify.job import inspect_file
 
-    settings = _start(given)
+    settings = start(given)
     options = given_options.options_of(given, settings)
-    inspection = inspect_file(file, options.reading, home=_home(settings))
-    _print(inspection.as_json() if given["as_json"] else inspection_text(inspection, options.delivery.lang))
+    inspection = inspect_file(file, options.reading, home=home_of(settings))
+    print_out(inspection.as_json() if given["as_json"] else inspection_text(inspection, options.delivery.lang))
     return 0
 
 
@@ -102,10 +95,10 @@ def plan(file: Path, **given: Any) -> int:
     from batchverify.cli.show import plan_text
     from batchverify.job import plan_file
 
-    settings = _start(given)
+    settings = start(given)
     options = given_options.options_of(given, settings)
-    made = plan_file(file, options, _session(settings, given, _Watcher(given, settings)))
-    _print(made.as_json() if given["as_json"] else plan_text(made, options.delivery.lang))
+    made = plan_file(file, options, session_of(settings, given, Terminal(given, settings)))
+    print_out(made.as_json() if given["as_json"] else plan_text(made, options.delivery.lang))
     return 0
 
 
@@ -122,7 +115,7 @@ def run(files: tuple[Path, ...], **given: Any) -> int:
     """Plan, confirm, ask, annotate and summarize FILES. Goes on with an unfinished job on the same input."""
     from batchverify.job import run_file
 
-    settings = _start(given)
+    settings = start(given)
     options, bounds = given_options.options_of(given, settings), given_options.bounds_of(given, settings)
     if len(files) > 1 and given["output"] is not None:
         raise InputError(
@@ -131,7 +124,7 @@ def run(files: tuple[Path, ...], **given: Any) -> int:
     for file in files:
         if not file.exists():  # looked at before the first of several is asked and paid
             raise InputError(f"There is no file {str(file)!r}. Check the name and the folder.")
-    return _each(given, settings, files, lambda file, session: run_file(file, options, bounds, session))
+    return each(given, settings, files, lambda file, session: run_file(file, options, bounds, session))
 
 
 @cli.command()
@@ -146,9 +139,9 @@ def resume(job: str, **given: Any) -> int:
     """Go on with JOB after a stop or a crash: what is answered is not asked again, what is in doubt is held."""
     from batchverify.job import resume_job
 
-    settings = _start(given)
+    settings = start(given)
     bounds = given_options.bounds_of(given, settings)
-    return _each(
+    return each(
         given,
         settings,
         (job,),
@@ -177,7 +170,7 @@ def rerun(job: str, **given: Any) -> int:
     """Ask only what failed, of a JOB or of a result file: answered rows are never bought again, edited rows are new."""
     from batchverify.job import rerun_file, rerun_job, statuses_to_rerun
 
-    settings = _start(given)
+    settings = start(given)
     bounds = given_options.bounds_of(given, settings)
     what = statuses_to_rerun(given["what"], accept_double_charge=given["accept_double_charge"])
 
@@ -190,7 +183,7 @@ def rerun(job: str, **given: Any) -> int:
             return rerun_file(path, bounds, session, what=what, change=change)
         return rerun_job(name, bounds, session, what=what, change=change)
 
-    return _each(given, settings, (job,), again)
+    return each(given, settings, (job,), again)
 
 
 @cli.command()
@@ -202,11 +195,11 @@ def render(job: str, **given: Any) -> int:
     """Draw the result file and summary of JOB again. Asks nothing."""
     from batchverify.job import render_job
 
-    settings = _start(given)
+    settings = start(given)
     rendered = render_job(
-        job, _session(settings, given, _Watcher(given, settings)), change=lambda kept: given_options.with_output(kept, given)
+        job, session_of(settings, given, Terminal(given, settings)), change=lambda kept: given_options.with_output(kept, given)
     )
-    _show(rendered, given, settings)
+    show_result(rendered, given, settings)
     return 0
 
 
@@ -218,7 +211,7 @@ def jobs(**given: Any) -> int:
     """List the jobs of the home, newest first."""
     from batchverify.job import all_jobs
 
-    settings = _start(given)
+    settings = start(given)
     listed = [
         {
             "job": job.id,
@@ -229,13 +222,13 @@ def jobs(**given: Any) -> int:
             "runs": len(runs),
             "ended": _ended(job, runs),
         }
-        for job, runs in all_jobs(_session(settings, given, _Watcher(given, settings)))
+        for job, runs in all_jobs(session_of(settings, given, Terminal(given, settings)))
     ]
     if given["as_json"]:
-        _print(listed)
+        print_out(listed)
     else:
         for job in listed:
-            _say(f"{job['job']}  {job['created_at']}  {job['ended']}  {job['product']}  {job['file']}")
+            say(f"{job['job']}  {job['created_at']}  {job['ended']}  {job['product']}  {job['file']}")
     return 0
 
 
@@ -275,11 +268,11 @@ def key_set(**given: Any) -> int:
     from batchverify.model import Secret
     from batchverify.settings import store_app_code
 
-    settings = _start(given)
+    settings = start(given)
     text = click.prompt("AppCode", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     if not text.strip() or not text.strip().isalnum():
         raise InputError("That is no AppCode: it has letters and digits only. Copy it from the vendor's console.")
-    store_app_code(Secret(text.strip()), _home(settings))
+    store_app_code(Secret(text.strip()), home_of(settings))
     click.echo("The AppCode is kept.", err=True)
     return 0
 
@@ -290,8 +283,8 @@ def key_show(**given: Any) -> int:
     """Show the last four characters of the AppCode in use; none of a short one."""
     from batchverify.settings import app_code
 
-    settings = _start(given)
-    text = app_code(settings, _home(settings)).reveal()
+    settings = start(given)
+    text = app_code(settings, home_of(settings)).reveal()
     click.echo(f"…{text[-4:]}" if len(text) >= _SHOWN_FROM else "…")
     return 0
 
@@ -302,8 +295,8 @@ def key_clear(**given: Any) -> int:
     """Forget the kept AppCode."""
     from batchverify.settings import clear_app_code
 
-    settings = _start(given)
-    click.echo("Cleared." if clear_app_code(_home(settings)) else "There was none.", err=True)
+    settings = start(given)
+    click.echo("Cleared." if clear_app_code(home_of(settings)) else "There was none.", err=True)
     return 0
 
 
@@ -314,128 +307,11 @@ def doctor(**given: Any) -> int:
     """Look at the home: can it be written, is the ledger whole, do the chains hold, is there an AppCode."""
     from batchverify.job import examine
 
-    settings = _start(given)
-    findings = examine(_home(settings), settings)
+    settings = start(given)
+    findings = examine(home_of(settings), settings)
     if given["as_json"]:
-        _print([{"what": finding.what, "well": finding.is_well, "detail": finding.detail} for finding in findings])
+        print_out([{"what": finding.what, "well": finding.is_well, "detail": finding.detail} for finding in findings])
     else:
         for finding in findings:
-            _say(f"{'ok  ' if finding.is_well else 'BAD '} {finding.what}: {finding.detail}")
+            say(f"{'ok  ' if finding.is_well else 'BAD '} {finding.what}: {finding.detail}")
     return 0 if all(finding.is_well for finding in findings) else 5
-
-
-class _Watcher:
-    """Shows the plan, has it confirmed, and draws the bar. Everything goes to stderr."""
-
-    def __init__(self, given: dict[str, Any], settings: Settings) -> None:
-        self._given = given
-        self._settings = settings
-        self._lang = given_options.lang_of(settings)
-        self._bar: Bar | None = None
-
-    def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
-        from batchverify.cli.show import plan_text
-
-        _say(plan_text(plan, self._lang), err=True)
-        if not plan.asks or self._given.get("yes") or cap_asks is not None:
-            return
-        if not sys.stdin.isatty():
-            raise InputError(
-                "Nothing was asked: there is no terminal to confirm the plan. Add --yes, --max-asks N or --max-yuan X."
-            )
-        if not click.confirm(f"Ask {plan.asks:,} questions for at most ¥{plan.worst_price:.2f}?", err=True):
-            raise InputError("Nothing was asked: the plan was not confirmed.")
-
-    def asking(self, *, total: int, cap_asks: int | None) -> None:
-        from batchverify.cli.progress import Bar
-
-        self._bar = Bar(lang=self._lang, unit_price=self._settings.unit_price)
-        self._bar.start(total=total, cap_asks=cap_asks)
-
-    def progress(self, progress: Progress) -> None:
-        if self._bar is not None:
-            self._bar.show(progress)
-
-    def sampled(self, statuses: Mapping[RowStatus, int]) -> None:
-        from batchverify.cli.show import sample_text
-
-        click.echo(sample_text(statuses, self._lang), err=True)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _start(given: dict[str, Any]) -> Settings:
-    """Set up logging and read the settings."""
-    try:
-        handler = logging.FileHandler(given["log_file"], encoding="utf-8") if given["log_file"] else logging.StreamHandler()
-    except OSError as error:
-        raise InputError(f"The log file {str(given['log_file'])!r} cannot be written: {error.strerror}. Name another.") from None
-    logging.basicConfig(
-        level=given["log_level"].upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    for name in ("httpx", "httpcore", "asyncio"):
-        logging.getLogger(name).disabled = True  # httpx writes the whole URL, and so the person, at INFO
-    return given_options.settings_of(given)
-
-
-def _home(settings: Settings) -> Path:
-    from batchverify.settings import home_folder
-
-    return home_folder(settings.home)
-
-
-def _session(settings: Settings, given: dict[str, Any], watcher: _Watcher) -> Session:
-    from batchverify.job import Session
-
-    return Session(settings=settings, watcher=watcher, built_in=bool(given.get("sandbox")))
-
-
-def _each(given: dict[str, Any], settings: Settings, names: tuple[Any, ...], act: Callable[[Any, Session], Rendered]) -> int:
-    """Do the same for each name; the worst exit code counts."""
-    from batchverify.cli.progress import stopping_on_signals
-
-    codes, documents = [], []
-    try:
-        for name in names:
-            watcher = _Watcher(given, settings)
-            session = _session(settings, given, watcher)
-            with stopping_on_signals(session.stop):
-                try:
-                    rendered = act(name, session)
-                finally:
-                    watcher.close()
-            codes.append(_EXIT_CODES[rendered.summary.ending])
-            documents.append(rendered.summary.as_json())
-            if not given["as_json"]:
-                _show(rendered, given, settings)
-            if session.stop.level:
-                break
-    finally:
-        # Also where a later file is refused: what was paid for the earlier ones is told.
-        if given["as_json"] and documents:
-            _print(documents[0] if len(names) == 1 else documents)
-    return next(code for code in _WORST_FIRST if code in codes)
-
-
-def _show(rendered: Rendered, given: dict[str, Any], settings: Settings) -> None:
-    from batchverify.cli.show import summary_text
-
-    document = rendered.summary.as_json()
-    _print(
-        document
-        if given["as_json"]
-        else summary_text(document, given_options.lang_of(settings), reason=rendered.reason, note=rendered.note)
-    )
-
-
-def _print(what: Any) -> None:
-    _say(what if isinstance(what, str) else json.dumps(what, ensure_ascii=False, indent=2))
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    """Write out a text that names files, sheets or headers: none of them may steer the terminal."""
-    from batchverify.cli.show import visible
-
-    click.echo(visible(text), err=err)
