@@ -79,6 +79,7 @@ class Crew:
     _breaker: Breaker = field(init=False, default_factory=Breaker)
     _reason: str = field(init=False, default="")
     _bug: BaseException | None = field(init=False, default=None)
+    _untold: BaseException | None = field(init=False, default=None)
     _newest: int = field(init=False, default=0)
     _deaf_until: int = field(init=False, default=0)
     _not_before: float = field(init=False, default=0.0)
@@ -106,8 +107,14 @@ class Crew:
         self.stop.listen(wake)
         workers = [asyncio.create_task(self._work()) for _ in range(self.limits.concurrency)]
         heart = asyncio.create_task(self._beat())
+        batches = asyncio.create_task(self._pass_batches())
         try:
-            await self._pass_batches()
+            await asyncio.shield(batches)
+        except asyncio.CancelledError:
+            # Ctrl-C in a Python program: what is in flight is awaited, for else all of it would be in doubt. Twice: at once.
+            self.stop.request()
+            await batches
+            raise
         finally:
             self.stop.listen(None)
             for task in (heart, *workers):
@@ -116,6 +123,8 @@ class Crew:
             self._thread.shutdown()
         self._write_behind(everything=True)
         self._tell(force=True)
+        if self._untold is not None:
+            raise self._untold
         return self._reason
 
     @property
@@ -356,16 +365,20 @@ class Crew:
 
     def _tell(self, *, force: bool = False) -> None:
         at = self.clock.monotonic()
-        if force or at - self._reported_at >= _PROGRESS_SECONDS:
+        if self._untold is None and (force or at - self._reported_at >= _PROGRESS_SECONDS):
             self._reported_at = at
-            self.report(
-                Progress(
-                    done=self._tally.total(),
-                    billed=self._spent,
-                    in_flight=len(self._flights),
-                    statuses=dict(self._tally),
+            try:
+                self.report(
+                    Progress(
+                        done=self._tally.total(),
+                        billed=self._spent,
+                        in_flight=len(self._flights),
+                        statuses=dict(self._tally),
+                    )
                 )
-            )
+            except BaseException as error:  # noqa: BLE001 - whoever looks on fails: first what is in flight is settled
+                self._untold = error
+                self._reason = self._reason or "interrupted"
 
 
 def _billed_without_answer(state: AttemptState) -> Billed:
