@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -39,8 +39,9 @@ class Bar:
         statuses = " ".join(
             f"{label_of_status(status, self._lang)} {count}" for status, count in sorted(progress.statuses.items())
         )
-        self._bar.set_postfix_str(f"¥{progress.billed * self._unit_price:.2f}{self._cap} {statuses}", refresh=False)
-        self._bar.update(progress.done - self._bar.n)
+        with suppress(OSError):  # a terminal that is gone is no reason to leave what was asked
+            self._bar.set_postfix_str(f"¥{progress.billed * self._unit_price:.2f}{self._cap} {statuses}", refresh=False)
+            self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:
         """Leave the last figures standing."""
@@ -48,9 +49,17 @@ class Bar:
             self._bar.close()
 
 
+def _stopping_signals() -> list[signal.Signals]:
+    """The signals that stop a run; a hang-up only where nobody (nohup) has said that it means nothing."""
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, hang_up]
+
+
 @contextmanager
 def stopping_on_signals(stop: StopSwitch) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests to stop, for as long as the block runs in the main thread.
+    """Turn SIGINT, SIGTERM and a hang-up into requests to stop, for as long as the block runs in the main thread.
 
     Where nobody would obey, they interrupt at once: before the first ask (nothing is lost), and the second time while the
     result is written (it is there whole or not at all).
@@ -64,9 +73,10 @@ def stopping_on_signals(stop: StopSwitch) -> Iterator[None]:
         if not stop.is_heard and (stop.level > 1 or not stop.has_begun):
             raise KeyboardInterrupt
         if stop.level == 1:
-            click.echo("\nStopping: what is in flight is awaited and written down. Once more to leave at once.", err=True)
+            with suppress(OSError):  # the terminal itself may be what is gone
+                click.echo("\nStopping: what is in flight is awaited and written down. Once more to leave at once.", err=True)
 
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in _stopping_signals()}
     try:
         yield
     finally:
