@@ -60,9 +60,8 @@ def deciding_attempt(attempts: Iterable[Attempt], scope: Scope) -> Attempt | Non
                 rank = 4
             case AttemptState.IN_DOUBT | AttemptState.OPEN if attempt.holds:
                 rank = 3
-            case AttemptState.IN_DOUBT if own:
-                rank = 2
-            case AttemptState.ANSWERED | AttemptState.NOT_BILLED if own:
+            # A doubt that a person has let go of speaks no louder than what came of the next ask: a lock, a failure.
+            case AttemptState.ANSWERED | AttemptState.NOT_BILLED | AttemptState.IN_DOUBT if own:
                 rank = 1
             case _:
                 continue

@@ -111,6 +111,18 @@ def test_a_doubt_that_was_accepted_and_failed_again_is_in_doubt_again(desk, sand
     assert desk.resume(first.job).json["asks"]["sent"] == 2
 
 
+def test_a_doubt_that_was_accepted_and_is_locked_by_its_second_answer_is_locked(desk, sandbox):
+    sandbox.vendor.script_faults(Rule(fault=Fault.NUMBER_FOR_STRING, at=(1,)))
+    first = desk.verify([a_row(1, verdict="53")])
+    assert first.statuses == ["in_doubt"]
+
+    again = desk.rerun(first.job, what=frozenset({RowStatus.IN_DOUBT}))
+
+    assert (again.statuses, again.column("bv_code"), again.column("bv_billed")) == (["locked"], ["203"], ["1"])
+    assert all(again.column("bv_retry_at"))
+    assert again.json["asks"]["in_doubt"] == 1
+
+
 def test_rerun_asks_what_failed_and_nothing_else(desk, sandbox):
     first = desk.verify(rows(4), bounds=Bounds(max_asks=2))
     assert first.counts() == {"matched": 2, "not_run": 2}
