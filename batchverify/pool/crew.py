@@ -142,7 +142,8 @@ class Crew:
             try:
                 await self._ask(number, flight, send_before)
             except Exception as bug:  # noqa: BLE001 - a bug must end the run, not one worker of it
-                self._bug = bug
+                self._bug = self._bug or bug
+                self._flights.pop(number, None)  # it stays open, and so in doubt to whoever recovers the run
             self._wake.set()
 
     async def _ask(self, number: int, flight: _Flight, send_before: float) -> None:
@@ -161,7 +162,8 @@ class Crew:
     async def _pass_batches(self) -> None:
         while True:
             if self._bug is not None:
-                raise self._bug
+                # First the others that are in flight are settled. Where it is the ledger that fails, that raises at once.
+                self._reason = self._reason or "interrupted"
             self._obey_stop()
             ended, self._ended = self._ended, []
             at = self.clock.monotonic()
@@ -171,6 +173,8 @@ class Crew:
                 self._write_behind()
                 self._tell()
             elif not self._flights and (self._reason or self._agenda.is_empty):
+                if self._bug is not None:
+                    raise self._bug
                 return
             else:
                 await self._pause(at)
@@ -189,7 +193,12 @@ class Crew:
 
     def _wanted(self, at: float) -> list[Item]:
         free = min(self._free_slots(at), _LARGEST_BATCH)
-        return self._agenda.take(free, at=at) if free > 0 else []
+        try:
+            return self._agenda.take(free, at=at) if free > 0 else []
+        except Exception as bug:  # noqa: BLE001 - the sheet cannot be read on, and answers are under way
+            self._bug = self._bug or bug
+            self._reason = self._reason or "interrupted"
+            return []
 
     def _free_slots(self, at: float) -> int:
         if self._reason or at < self._not_before:
@@ -350,7 +359,7 @@ class Crew:
                 await asyncio.sleep(self.limits.heartbeat_seconds)
                 await loop.run_in_executor(self._thread, self._renew)
         except Exception as error:  # noqa: BLE001 - a run whose heart stands still would be called dead by others
-            self._bug = error
+            self._bug = self._bug or error
             self._wake.set()
 
     def _renew(self) -> None:

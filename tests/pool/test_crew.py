@@ -66,6 +66,26 @@ def test_a_bug_in_the_client_ends_the_run_and_leaves_the_ask_in_doubt(gate):
     assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.IN_DOUBT}
 
 
+def test_a_bug_of_one_ask_and_a_sheet_that_cannot_be_read_on_leave_the_others_settled(gate):
+    class Slow(Asker):
+        async def answer(self, query):
+            await asyncio.sleep(0.05)
+            if query.id_card == broken:
+                raise ZeroDivisionError
+            return await super().answer(query)
+
+    def people():
+        yield from rows(4)
+        raise HomeError("The private copy of the input cannot be read.")
+
+    broken = a_row(1)["idCard"]
+    with pytest.raises((ZeroDivisionError, HomeError)):
+        gate.ask(Slow(), people())
+
+    states = sorted(attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id))
+    assert states == [*[AttemptState.ANSWERED] * 3, AttemptState.OPEN]
+
+
 def test_a_question_that_another_run_has_answered_meanwhile_is_not_asked(gate):
     gate.ask(Asker(), [a_row(1), a_row(2, verdict="02")])
     asker = Asker()
