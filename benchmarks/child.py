@@ -123,8 +123,8 @@ def script(*, source: str, endpoint: str, threads: int, output: str) -> dict[str
         )
         return str(answer.json()["status"])
 
-    read = pd.read_excel if Path(source).suffix == ".xlsx" else pd.read_csv
-    frame = read(source, dtype=str)
+    is_workbook = Path(source).suffix == ".xlsx"
+    frame = pd.read_excel(source, dtype=str, engine="openpyxl") if is_workbook else pd.read_csv(source, dtype=str)
     with ThreadPoolExecutor(threads) as pool:
         frame["status"] = list(pool.map(ask, zip(frame["姓名"], frame["身份证号"], frame["银行卡号"], strict=True)))
     if Path(output).suffix == ".xlsx":
