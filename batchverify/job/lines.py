@@ -22,7 +22,7 @@ from batchverify.tables.reader import Table
 
 #: Rows looked up at once: large enough that a look-up costs little for each, small enough to answer to a stop.
 BATCH = 500
-#: Questions that are kept, about 500 bytes each.
+#: Questions that are kept, less than 1 kB each.
 KEPT = 100_000
 
 
