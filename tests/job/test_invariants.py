@@ -15,7 +15,7 @@ from tests.builders import a_card, a_row
 QUICK = [fault for fault in Fault if fault not in {Fault.NEVER, Fault.SLOW_DRIP, Fault.BREAKER_503}]
 VERDICTS = {"00": "matched", "02": "mismatched", "52": "unverifiable", "54": "invalid", "53": "locked"}
 #: Cards come again more often than a vendor would have it.
-PATIENT = {"asks_per_card_per_day": 100}
+PATIENT = {"asks_per_card_per_day": 100, "breaker_pause_seconds": 0.01}
 FINAL = {"matched", "mismatched", "unverifiable", "invalid", "blocked"}
 
 
@@ -66,7 +66,7 @@ def check(result, people, sandbox, *, accepted):
     assert (result.json["next"] is None) == (set(result.statuses) <= FINAL)
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 def test_in_a_storm_nothing_is_lost_and_nothing_is_paid_twice(desk, sandbox, seed):
     people, faults = a_storm(seed)
     sandbox.vendor.script_faults(*faults)

@@ -119,7 +119,7 @@ def test_a_ledger_that_fails_under_the_heart_ends_the_run(gate):
     class Slow(Asker):
         async def answer(self, _query):
             gate.realm.ledger._failure = "The disk is gone."
-            await asyncio.sleep(5)
+            await asyncio.sleep(0.3)
 
     with pytest.raises(HomeError, match=r"^The disk is gone.$"):
         gate.ask(Slow(), heartbeat_seconds=0.01)
