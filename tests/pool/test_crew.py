@@ -248,3 +248,51 @@ def test_the_vendor_gets_four_at_once_at_first_and_never_more_than_the_limit(gat
 
     assert max(Counting.most[:8]) <= 8
     assert max(Counting.most) == 12
+
+
+def test_a_run_that_is_cancelled_awaits_what_is_in_flight(gate):
+    class Slow(Asker):
+        async def answer(self, query):
+            under_way.set()
+            await asyncio.sleep(0.05)
+            return await super().answer(query)
+
+    asker, under_way = Slow(), asyncio.Event()
+
+    async def cancelled():
+        run = asyncio.create_task(gate.crew(asker).ask_all(gate.items(rows(60))))
+        await under_way.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(cancelled())
+    states = [attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)]
+    assert len(asker.asked) == len(states) < 60
+    assert set(states) == {AttemptState.ANSWERED}
+
+
+def test_an_onlooker_that_fails_is_heard_after_all_is_settled(gate):
+    def fail(progress):
+        raise ZeroDivisionError
+
+    crew = gate.crew(Asker())
+    crew.report = fail
+
+    async def ask():
+        await crew.ask_all(gate.items(rows(30)))
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(ask())
+    assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.ANSWERED}
+
+
+def test_a_sheet_that_cannot_be_read_on_leaves_nothing_in_doubt(gate):
+    def torn():
+        yield from gate.items(rows(6))
+        raise ZeroDivisionError
+
+    asker = Asker()
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(gate.crew(asker).ask_all(torn()))
+    assert {attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id)} == {AttemptState.ANSWERED}
