@@ -63,7 +63,10 @@ def _one_sheet(desk: Desk, *, kills: int, seed: int) -> Findings:
         if killed < kills:
             left = QUESTIONS - desk.vendor.total()
             # After one that ended of itself there is little left to ask: the next is killed early.
-            was_killed = _kill_one(desk, source, draw, share=max(1, left // (kills - killed + 1)), early=not was_killed)
+            share = max(1, left // (kills - killed + 1))
+            # Only the last one may be let come to its result, for nothing is left to ask then.
+            weights = [0, 0, 0, 1] if not was_killed else [7, 2, 6 if killed == kills - 1 else 0, 0]
+            was_killed = _kill_one(desk, source, draw, share=share, weights=weights)
             killed += was_killed
     last = desk.run(*_going_on(desk, source, draw), "--yes", "--json", "--concurrency", str(CONCURRENCY))
     findings = _judged(desk, last, rows, seed=seed)
@@ -99,7 +102,7 @@ def _judged(desk: Desk, last: Ended, rows: Sequence[Person], *, seed: int) -> Fi
     return findings
 
 
-def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int, early: bool) -> bool:
+def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int, weights: Sequence[int]) -> bool:
     """Start a run and kill it somewhere; True if it was killed before it had ended.
 
     Of what is left, a run is let its `share` of asks, so that there is something to kill in the next.
@@ -108,14 +111,14 @@ def _kill_one(desk: Desk, source: Path, draw: random.Random, *, share: int, earl
     vendor = desk.vendor
     target = vendor.total() + draw.randint(1, share)
     process = desk.begin(*_going_on(desk, source, draw), "--yes", "--concurrency", str(CONCURRENCY))
-    match "early" if early else draw.choices(["asks", "instant", "writing"], [7, 2, 1])[0]:
-        case "early":
-            time.sleep(draw.uniform(0.05, 0.5))
+    match draw.choices(["asks", "instant", "writing", "early"], weights)[0]:
         case "asks":
             wait_until(lambda: vendor.total() >= target, process=process)
             time.sleep(draw.uniform(0, 0.03))
         case "instant":
             time.sleep(draw.uniform(0.2, 1.2))
+        case "early":
+            time.sleep(draw.uniform(0.05, 0.5))
         case _:
             wait_until(lambda: vendor.total() >= target, process=process)
             _wait_until_silent(vendor, process)
