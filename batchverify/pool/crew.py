@@ -17,6 +17,7 @@ from datetime import datetime
 from batchverify.errors import AskError
 from batchverify.model import Attempt, AttemptState, Billed, Reply, RowStatus
 from batchverify.pool.agenda import Agenda, Item
+from batchverify.pool.settled import attempt_of, billed_without_answer
 from batchverify.pool.terms import Asker, Clock, Limits, Progress, StopSwitch
 from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
@@ -188,7 +189,7 @@ class Crew:
                 if flight.picked_up:
                     self._tally[RowStatus.IN_DOUBT] += 1
                 self._end(
-                    flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=_billed_without_answer(state))
+                    flight.item, Settlement(attempt=number, state=state, code="interrupted", billed=billed_without_answer(state))
                 )
 
     def _wanted(self, at: float) -> list[Item]:
@@ -233,7 +234,7 @@ class Crew:
             # A refused one is in doubt since our lease lapsed: the ledger does not attach its answer, so no cache may.
             kept = settlement.attempt not in refused
             if kept and settlement.state is AttemptState.ANSWERED and settlement.lock_until is None:
-                self._answered.append(_attempt(self.run, item, settlement, now))
+                self._answered.append(attempt_of(self.run, item, settlement, now))
             if settlement.billed is not Billed.NO:
                 self._spent += 1
 
@@ -315,7 +316,7 @@ class Crew:
             case StopRun(reason=reason, state=state):
                 self._tally[RowStatus.IN_DOUBT] += state is AttemptState.IN_DOUBT
                 self._reason = self._reason or reason
-        billed = _billed_without_answer(state)
+        billed = billed_without_answer(state)
         self._end(item, Settlement(attempt=number, state=state, code=error.code, billed=billed, request_id=error.request_id))
         if again is not None:
             self._agenda.defer(replace(item, tries=item.tries + 1), until=self.clock.monotonic() + again)
@@ -388,25 +389,3 @@ class Crew:
             except BaseException as error:  # noqa: BLE001 - whoever looks on fails: first what is in flight is settled
                 self._untold = error
                 self._reason = self._reason or "interrupted"
-
-
-def _billed_without_answer(state: AttemptState) -> Billed:
-    return Billed.UNKNOWN if state is AttemptState.IN_DOUBT else Billed.NO
-
-
-def _attempt(run: Run, item: Item, settlement: Settlement, at: datetime) -> Attempt:
-    return Attempt(
-        number=settlement.attempt,
-        job=run.job,
-        run=run.id,
-        key=item.key,
-        product=item.query.product,
-        state=settlement.state,
-        reserved_at=at,
-        settled_at=at,
-        code=settlement.code,
-        billed=settlement.billed or Billed.NO,
-        request_id=settlement.request_id,
-        vendor_at=settlement.vendor_at,
-        sealed=settlement.sealed,
-    )

@@ -1,0 +1,36 @@
+"""What a settlement says of its ask, for whoever reads it before the ledger is read again: the cache and the budget.
+
+The one thing to know: it may be used only after the transaction of the settlement has ended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from batchverify.model import Attempt, AttemptState, Billed
+from batchverify.pool.agenda import Item
+from batchverify.store.ledger import Run, Settlement
+
+
+def billed_without_answer(state: AttemptState) -> Billed:
+    """Say what an ask without an answer costs: nothing, or nobody knows."""
+    return Billed.UNKNOWN if state is AttemptState.IN_DOUBT else Billed.NO
+
+
+def attempt_of(run: Run, item: Item, settlement: Settlement, at: datetime) -> Attempt:
+    """Give the attempt as the ledger has it once this settlement is committed."""
+    return Attempt(
+        number=settlement.attempt,
+        job=run.job,
+        run=run.id,
+        key=item.key,
+        product=item.query.product,
+        state=settlement.state,
+        reserved_at=at,
+        settled_at=at,
+        code=settlement.code,
+        billed=settlement.billed or Billed.NO,
+        request_id=settlement.request_id,
+        vendor_at=settlement.vendor_at,
+        sealed=settlement.sealed,
+    )
