@@ -1,6 +1,6 @@
 """What a settlement says of its ask, for whoever reads it before the ledger is read again: the cache and the budget.
 
-The one thing to know: it may be used only after the transaction of the settlement has ended.
+The one thing to know: an attempt made here is true only once the transaction of its settlement has ended.
 """
 
 from __future__ import annotations
