@@ -29,7 +29,7 @@ from batchverify.store.vault import Vault
 
 _BUSY_SECONDS = 0.05  # another process has the same question, ID or card in flight
 _CACHE_BATCH = 50  # while they are written, no answer is looked at
-_LARGEST_BATCH = 64  # more would come back together, and the vendor would idle while they are all settled
+_LARGEST_BATCH = 24  # more would come back together, and the vendor would idle while they are all settled
 _PROGRESS_SECONDS = 0.1
 _LONGEST_SILENCE = 5  # pauses of the breaker without one success
 _NEWEST_SHARE = 0.2  # of the newest commit in the running mean
