@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from batchverify.job import Rendered, Session
     from batchverify.store.ledger import Job, Run
 
-_BEIJING = timezone(timedelta(hours=8))  # where the people, the vendor and the windows of its bill are
 _SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
 _BUG, _USAGE, _INTERRUPTED = 1, 2, 130
 
@@ -210,6 +208,7 @@ def render(job: str, **given: Any) -> int:
 def jobs(**given: Any) -> int:
     """List the jobs of the home, newest first."""
     from batchverify.job import all_jobs
+    from batchverify.rules.windows import beijing_time
 
     settings = start(given)
     listed = [
@@ -217,7 +216,7 @@ def jobs(**given: Any) -> int:
             "job": job.id,
             "file": job.spec.path,
             "product": job.spec.product,
-            "created_at": job.created_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
+            "created_at": beijing_time(job.created_at),
             "finished": job.finished_at is not None,
             "runs": len(runs),
             "ended": _ended(job, runs),

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,12 +21,12 @@ from batchverify.model import Attempt, AttemptState, Blocked, Field, Query, RowS
 from batchverify.rules.outcomes import REFUSALS, Scope, deciding_attempt, may_reuse
 from batchverify.rules.packages import Mix, cheapest_mix
 from batchverify.rules.verdicts import verdict
+from batchverify.rules.windows import BEIJING
 from batchverify.store.plan_index import PlanIndex
 
 #: The mark of a question that a plan lets through to the gate.
 ASK = "ask"
 _SHOWN_ROWS = 20
-_BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +214,7 @@ def scope_of(asking: Asking, *, job: str, began: datetime, as_of: datetime) -> S
 
 def day_of(instant: datetime) -> date:
     """The calendar day in Beijing, where the people and the vendor are."""
-    return instant.astimezone(_BEIJING).date()
+    return instant.astimezone(BEIJING).date()
 
 
 def make_plan(

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from batchverify.model import RowStatus, Sheet
 from batchverify.report.legend import legend_sheet
-from batchverify.report.summary import Ending, Summary, beijing_time, yuan
+from batchverify.report.summary import Ending, Summary
+from batchverify.rules.prices import yuan
+from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, label_of_status
 
 _SUMMARY_WIDTHS = (54, 14, 14, 50)

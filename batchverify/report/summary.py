@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from batchverify.model import Product, RowStatus
+from batchverify.rules.prices import yuan
+from batchverify.rules.windows import beijing_time
 
 SCHEMA = 1
-_BEIJING = timezone(timedelta(hours=8))
 _LOW_PERCENT = 20
 
 
@@ -264,23 +265,3 @@ def summarize(
         ledger_head=ledger_head,
         next=next,
     )
-
-
-def yuan(amount: Decimal) -> str:
-    """Spell an amount with at least two decimals, and more only where they say something.
-
-    >>> yuan(Decimal("0.5")), yuan(Decimal("1E+3")), yuan(Decimal("0.105"))
-    ('0.50', '1000.00', '0.105')
-    """
-    exact = amount.normalize()
-    return f"{exact:.2f}" if exact == round(exact, 2) else f"{exact:f}"
-
-
-def beijing_time(at: datetime) -> str:
-    """Spell an instant as the vendor's console shows it, in seconds.
-
-    >>> from datetime import UTC
-    >>> beijing_time(datetime(2026, 11, 24, 2, 50, 1, tzinfo=UTC))
-    '2026-11-24T10:50:01+08:00'
-    """
-    return at.astimezone(_BEIJING).isoformat(timespec="seconds")

@@ -29,6 +29,16 @@ class Window:
     end: datetime
 
 
+def beijing_time(at: datetime) -> str:
+    """Spell an aware instant as the vendor's console shows it, in seconds.
+
+    >>> from datetime import UTC
+    >>> beijing_time(datetime(2026, 11, 24, 2, 50, 1, tzinfo=UTC))
+    '2026-11-24T10:50:01+08:00'
+    """
+    return at.astimezone(BEIJING).isoformat(timespec="seconds")
+
+
 def window_of(at: datetime) -> Window:
     """Find the window that an instant falls into; `at` must be aware, or TypeError is raised (a bug).
 

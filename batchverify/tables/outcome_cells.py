@@ -6,9 +6,10 @@ be drawn again at any time and is the same.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from batchverify.model import Outcome
+from batchverify.rules.windows import beijing_time
 from batchverify.words import (
     RESULT_COLUMNS,
     SAYINGS,
@@ -22,7 +23,6 @@ from batchverify.words import (
     message,
 )
 
-_BEIJING = timezone(timedelta(hours=8))
 _SIMULATED = "-simulated"
 #: Column widths in characters, in the order of the columns.
 _WIDTHS = {
@@ -106,4 +106,4 @@ def _message(outcome: Outcome, lang: Lang) -> str:
 
 
 def _beijing_time(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(_BEIJING).isoformat(timespec="seconds")
+    return "" if at is None else beijing_time(at)

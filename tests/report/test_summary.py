@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchverify.model import Product, RowStatus
-from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize, yuan
+from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
+from batchverify.rules.prices import yuan
 from batchverify.rules.sums import check_sums
 
 START = datetime(2026, 11, 24, 2, 50, 1, tzinfo=UTC)
