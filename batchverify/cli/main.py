@@ -127,12 +127,7 @@ def run(files: tuple[Path, ...], **given: Any) -> int:
 
 @cli.command()
 @click.argument("job")
-@click.option("--sandbox", is_flag=True, hidden=True)
-@given_options.spending_options
-@given_options.delivery_options
-@given_options.json_option
-@given_options.home_options
-@click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only).")
+@given_options.again_options
 def resume(job: str, **given: Any) -> int:
     """Go on with JOB after a stop or a crash: what is answered is not asked again, what is in doubt is held."""
     from batchverify.job import resume_job
@@ -158,12 +153,7 @@ def resume(job: str, **given: Any) -> int:
 @click.option(
     "--accept-double-charge", is_flag=True, help="Ask what is in doubt again, although it may have been billed already."
 )
-@click.option("--sandbox", is_flag=True, hidden=True)
-@given_options.spending_options
-@given_options.delivery_options
-@given_options.json_option
-@given_options.home_options
-@click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only).")
+@given_options.again_options
 def rerun(job: str, **given: Any) -> int:
     """Ask only what failed, of a JOB or of a result file: answered rows are never bought again, edited rows are new."""
     from batchverify.job import rerun_file, rerun_job, statuses_to_rerun

@@ -95,6 +95,7 @@ reading_options = _stack(
     click.option("--delimiter", help="Delimiter of a csv. Default: by the header line."),
     click.option("--skip-hidden", is_flag=True, help="Leave out hidden and filtered rows."),
 )
+_endpoint_option = click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only).")
 asking_options = _stack(
     click.option(
         "--product",
@@ -104,7 +105,7 @@ asking_options = _stack(
         help="What is asked; auto takes for each row what its fields allow.",
     ),
     click.option("--sandbox", is_flag=True, help="Ask the built-in sandbox: needs no AppCode, costs nothing."),
-    click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only)."),
+    _endpoint_option,
     click.option("--checks", type=click.Choice(["strict", "block", "warn", "off"]), help="What local checks do. Default: block."),
     click.option("--upgrade-15", "upgrade_15", is_flag=True, help="Convert 15-digit ID numbers to 18 digits."),
     click.option(
@@ -140,6 +141,17 @@ mandate_options = _stack(
     click.option("--purpose", default="", help="Why these people are verified. Recorded."),
     click.option("--authorization", default="", help="Reference of their consent. Recorded."),
     click.option("--operator", default=None, help="Who runs this. Recorded."),
+)
+
+
+#: What every command that goes on with a job takes. What is asked was settled as the job began.
+again_options = _stack(
+    click.option("--sandbox", is_flag=True, hidden=True),
+    spending_options,
+    delivery_options,
+    json_option,
+    home_options,
+    _endpoint_option,
 )
 
 
