@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from batchverify import sandbox
 from batchverify.errors import InputError
 from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds
@@ -50,6 +49,15 @@ class Vendor:
     app_code: Secret
 
 
+def endpoint_of(settings: Settings) -> Endpoint:
+    """The endpoint that the settings name.
+
+    Raises:
+        SettingsError: It may not be asked. Nothing was sent.
+    """
+    return parse_endpoint(settings.endpoint, named_hosts=(named_host(settings.endpoint),))
+
+
 def named_host(endpoint: str) -> str:
     """The host in a setting: naming it there is the permission to ask it."""
     try:
@@ -68,10 +76,12 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
     if built_in:
         if not realm.simulated:
             raise InputError("The job is a real one, and made-up answers must not stand among its own. Leave out --sandbox.")
+        from batchverify import sandbox  # noqa: PLC0415 - a real run has no use for it
+
         with sandbox.running(sandbox.Settings(app_code=_SANDBOX_CODE)) as running:
             yield Vendor(endpoint=parse_endpoint(running.endpoint), app_code=Secret(_SANDBOX_CODE))
         return
-    endpoint = parse_endpoint(settings.endpoint, named_hosts=(named_host(settings.endpoint),))
+    endpoint = endpoint_of(settings)
     if endpoint.is_loopback is not realm.simulated:
         kind = "the sandbox's" if realm.simulated else "a real one"
         raise InputError(f"The job is {kind}, and the endpoint {str(endpoint)!r} is not. Name the endpoint it was begun with.")

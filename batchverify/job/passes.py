@@ -18,7 +18,7 @@ from typing import Protocol
 
 from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.annotate import Annotation, index_of
-from batchverify.job.asking import Vendor, ask_marked, begin_run, named_host, open_vendor
+from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
 from batchverify.job.clock import SystemClock
 from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds, Options
@@ -32,7 +32,7 @@ from batchverify.store.ledger import Job, JobSpec, Run, RunKind
 from batchverify.store.plan_index import PlanIndex
 from batchverify.tables.columns import ColumnMap, choose_columns
 from batchverify.tables.reader import Table, open_table
-from batchverify.vendor.products import ROUTES, parse_endpoint
+from batchverify.vendor.products import ROUTES
 
 #: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
 #: Every product needs these; a sheet of several kinds of rows may lack the others.
@@ -67,9 +67,7 @@ class Session:
     @property
     def simulated(self) -> bool:
         """True where the asks go to this machine only."""
-        return (
-            self.built_in or parse_endpoint(self.settings.endpoint, named_hosts=(named_host(self.settings.endpoint),)).is_loopback
-        )
+        return self.built_in or endpoint_of(self.settings).is_loopback
 
 
 def plan_file(path: Path, options: Options, session: Session) -> Plan:
@@ -294,7 +292,7 @@ def _kept(options: Options) -> Options:
 
 def _asks_built_in(settings: Settings, realm: Realm) -> bool:
     """A job of the sandbox's realm goes on in the built-in sandbox unless a loopback endpoint is named."""
-    return realm.simulated and not parse_endpoint(settings.endpoint, named_hosts=(named_host(settings.endpoint),)).is_loopback
+    return realm.simulated and not endpoint_of(settings).is_loopback
 
 
 def _spec(table: Table, columns: ColumnMap, options: Options) -> JobSpec:
