@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from batchverify.model import Product, RowStatus
-from batchverify.rules.prices import yuan
+from batchverify.rules.prices import PriceTable, yuan
 from batchverify.rules.windows import beijing_time
 
 SCHEMA = 1
@@ -241,10 +241,11 @@ def summarize(
     >>> one.cost.low, one.cost.high, one.cost.saved
     (Decimal('0.38'), Decimal('0.57'), Decimal('0.19'))
     """
+    asked = PriceTable(unit_price=unit_price).cost(billed=bill.billed, unknown=bill.in_doubt)
     cost = Cost(
         unit_price=unit_price,
-        low=unit_price * bill.billed,
-        high=unit_price * (bill.billed + bill.in_doubt),
+        low=asked.min,
+        high=asked.max,
         saved=unit_price * (tally.duplicate + tally.reused + tally.blocked),
     )
     return Summary(
