@@ -93,10 +93,10 @@ class Annotation:
     def _outcome(
         self, line: Line, attempts: dict[bytes, list[Attempt]], holds: dict[bytes, Hold], first: dict[bytes, int]
     ) -> Outcome | None:
-        if line.question is None:
+        if isinstance(line.question, Blocked):
+            return outcome_of_blocked(line.question)
+        if line.question is None or line.key is None:
             return None
-        if isinstance(line.question, Blocked) or line.key is None:
-            return outcome_of_blocked(line.question) if isinstance(line.question, Blocked) else None
         outcome = self._of_question(line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
         row = first.get(line.key, line.record.number)
         return outcome if row == line.record.number else as_duplicate(outcome, of_row=row, query=line.question)
