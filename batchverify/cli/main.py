@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from batchverify.cli import options as given_options
+from batchverify.cli.quota import quota
 from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, session_of, show_result, start
 from batchverify.errors import BatchVerifyError, InputError
 
@@ -29,6 +30,9 @@ def cli() -> None:
 
     Each different question is paid once; the result is your own sheet with the answers beside it, and the bill.
     """
+
+
+cli.add_command(quota)
 
 
 def main() -> NoReturn:

@@ -18,7 +18,7 @@ from batchverify.store.files import create_once
 
 #: "BVL" and the realm. A simulated ledger under the real one's name is refused, for its answers were made up.
 APPLICATION_IDS = {False: 0x42564C52, True: 0x42564C53}
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Longer than the longest honest transaction (recovery of 100,000 attempts), shorter than a lease.
 BUSY_TIMEOUT_SECONDS = 10
 CACHE_KIB = 32_768
@@ -194,7 +194,12 @@ def _refuse_foreign(con: sqlite3.Connection, path: Path, *, simulated: bool) -> 
             f"{str(path)!r} is no ledger of batchverify, or it is damaged. Nothing was sent. "
             "Put back a copy of it; a new one would forget what was already paid."
         )
-    if version != SCHEMA_VERSION:
+    if version < SCHEMA_VERSION:
+        raise HomeError(
+            f"{str(path)!r} was written by a batchverify before the first release (ledger version {version}, this one knows "
+            f"{SCHEMA_VERSION}). Keep that home for its records and begin another one with --home."
+        )
+    if version > SCHEMA_VERSION:
         raise HomeError(
             f"{str(path)!r} was written by a newer batchverify (ledger version {version}, this one knows {SCHEMA_VERSION}). "
             "Update batchverify."

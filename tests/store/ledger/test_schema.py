@@ -92,7 +92,14 @@ def test_damage_inside_is_told(desk, make):
 def test_a_newer_ledger_is_refused(desk):
     change(desk.path, "PRAGMA user_version = 9")
 
-    with pytest.raises(HomeError, match=r"newer batchverify \(ledger version 9, this one knows 1\)\. Update batchverify\."):
+    with pytest.raises(HomeError, match=r"newer batchverify \(ledger version 9, this one knows 2\)\. Update batchverify\."):
+        Ledger.open(desk.path)
+
+
+def test_a_ledger_from_before_the_first_release_is_refused(desk):
+    change(desk.path, "PRAGMA user_version = 1")
+
+    with pytest.raises(HomeError, match=r"before the first release \(ledger version 1, this one knows 2\)\. Keep that home"):
         Ledger.open(desk.path)
 
 
