@@ -81,7 +81,7 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
         mask=options.delivery.mask,
     )
     summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings)
-    summary = replace(summary, outputs=(Output(path=str(written.path), sha256=written.sha256),))
+    summary = replace(summary, outputs=(Output(path=str(written.path.absolute()), sha256=written.sha256),))
     companion = _free_companion(written.path)
 
     def write_summary(file: BinaryIO) -> None:
@@ -149,7 +149,7 @@ def _free_companion(result: Path) -> Path:
 
 def _sums_up(path: Path, result: Path) -> bool:
     try:
-        return any(output["path"] == str(result) for output in json.loads(path.read_bytes())["outputs"])
+        return any(output["path"] == str(result.absolute()) for output in json.loads(path.read_bytes())["outputs"])
     except (OSError, ValueError, TypeError, LookupError):
         return False
 

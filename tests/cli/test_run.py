@@ -89,6 +89,15 @@ def test_a_home_with_a_space_in_its_name_survives_the_paste(desk, vendor):
     assert vendor.total() == 3
 
 
+def test_going_on_replaces_the_summary_of_an_input_that_was_named_by_a_relative_path(desk):
+    write_sheet(desk.folder / "people.csv", people(3))
+    first = desk.run("run", "people.csv", "--max-asks", "1")
+    assert desk.run(*first.next_arguments, "--yes").code == 0
+
+    assert sorted(path.name for path in desk.folder.glob("*.json")) == ["people.summary.json"]
+    assert json.loads((desk.folder / "people.summary.json").read_text("utf-8"))["status"]["matched"] == 3
+
+
 def test_the_same_file_again_costs_nothing_and_leaves_the_first_result_alone(desk, vendor):
     write_sheet(desk.folder / "people.csv", people(3))
     first, second = (desk.run("run", "people.csv", "--yes", "--json") for _ in range(2))
