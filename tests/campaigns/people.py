@@ -30,12 +30,12 @@ class Person:
 
 
 def id_number(number: int) -> str:
-    """Spell the 18 digits of person `number`, up to 12,000 of them, with the check character of GB 11643 (MOD 11-2).
+    """Spell the 18 digits of person `number`, up to 300,000 of them, with the check character of GB 11643 (MOD 11-2).
 
     >>> id_number(0)
     '110101196001010003'
     """
-    body = f"110101{1960 + number // 1_000 % 12}0101{number % 1_000:03d}"
+    body = f"110101{1960 + number // 1_000 % 12}01{1 + number // 12_000:02d}{number % 1_000:03d}"
     return body + "10X98765432"[sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True)) % 11]
 
 

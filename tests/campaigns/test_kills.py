@@ -13,10 +13,10 @@ from tests.campaigns.people import people, write_sheet
 
 @pytest.mark.slow
 def test_runs_killed_at_random_lose_no_row_and_pay_nothing_twice(tmp_path):
-    findings = campaign(tmp_path, kills=20, seed=20)
+    findings = campaign(tmp_path, kills=100, seed=20)
 
     assert findings.broken == []
-    assert findings.lost_runs >= 5
+    assert findings.lost_runs >= 25
     assert findings.certain <= findings.billed <= findings.certain + findings.in_doubt
 
 

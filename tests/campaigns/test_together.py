@@ -45,3 +45,33 @@ def test_five_processes_keep_one_rate_and_share_what_they_have_in_common(desk, v
     assert bill["total"] == len({person for sheet in sheets for person in sheet.rows}) == 230
     assert bill["max_per_second"] <= 50
     assert check(desk.home, bill, sheets, in_flight=50).broken == []
+
+
+@pytest.mark.slow
+def test_twenty_processes_keep_one_rate_ask_each_question_once_and_spend_each_cap_to_the_last_ask(desk, vendor):
+    sheets, twenty = [], []
+    for number in range(20):
+        # Ten of the forty stand in the next sheet, too; more than the cap stand in this one only.
+        rows = people(40, first=30 * number)
+        sheets.append(Sheet(rows=rows, result=desk.folder / f"people-{number}.verified.csv"))
+        write_sheet(desk.folder / f"people-{number}.csv", rows)
+    for number in range(20):
+        bounds = ("--qps", "50", "--concurrency", "4", "--max-asks", "20")
+        twenty.append(desk.begin("run", f"people-{number}.csv", "--yes", *bounds))
+        # All at once would starve the vendor's process of its share of two cores, and its clock is the referee's.
+        time.sleep(0.3)
+    capped = [ended(process) for process in twenty]
+
+    assert [one.code for one in capped] == [3] * 20
+    bill = vendor.bill()
+    assert bill["total"] == 20 * 20
+    assert bill["max_per_second"] <= 50
+    assert bill["max_in_flight"] <= 20 * 4
+
+    for one in capped:
+        assert desk.run(*one.next_arguments, "--yes").code == 0
+    bill = vendor.bill()
+    assert bill["total"] == len({person for sheet in sheets for person in sheet.rows}) == 610
+    assert set(bill["per_question"].values()) == {1}
+    # What another desk had asked when a result was drawn is not in it, so the last look is at results drawn at the end.
+    assert check(desk.home, bill, sheets, in_flight=4).broken == []
