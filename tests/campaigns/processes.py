@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -92,11 +92,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Somebody at a desk: a folder with the sheets, a home, an environment. Commands run there as real processes."""
+    """Somebody at a desk: a folder with the sheets, a home, an environment. Commands run there as real processes.
+
+    `program` is the module they start, with what stands before every command.
+    """
 
     folder: Path
     vendor: VendorProcess | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = ("batchverify",)
 
     @property
     def home(self) -> Path:
@@ -104,7 +108,7 @@ class Desk:
 
     def begin(self, *arguments: str | Path, stdin: int | None = subprocess.DEVNULL, asks: bool = True) -> subprocess.Popen[str]:
         """Start `batchverify ARGUMENTS`; where it `asks`, it asks this desk's vendor."""
-        command = [sys.executable, "-m", "batchverify", *map(str, arguments)]
+        command = [sys.executable, "-m", *self.program, *map(str, arguments)]
         environment = clean_environment() | {"BATCHVERIFY_HOME": str(self.home), "TMPDIR": str(self.temporary)}
         if self.vendor is not None and asks:
             environment |= {"BATCHVERIFY_ENDPOINT": self.vendor.endpoint, "BATCHVERIFY_APPCODE": APP_CODE}
