@@ -6,8 +6,10 @@ of every test is a test of those, too.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,17 @@ class Desk:
         if isinstance(name, Path):
             return self._checked(job.rerun_file(name, bounds, session, what=what, change=lambda kept: kept))
         return self._checked(job.rerun_job(name, bounds, session, what=what, change=lambda kept: kept))
+
+    def go_on(self, result: Result, **changes: Any) -> Result:
+        """Do what a summary says goes on: its `next`, word for word."""
+        program, command, name, *options = shlex.split(result.json["next"])
+        assert program == "batchverify"
+        if command == "resume":
+            return self.resume(name, **changes)
+        assert command == "rerun"
+        words = [word for option, word in pairwise(options) if option == "--what"]
+        accepted = "--accept-double-charge" in options
+        return self.rerun(name, what=job.statuses_to_rerun(words, accept_double_charge=accepted), **changes)
 
     def render(self, name: str, *, change: Callable[[Options], Options] = lambda kept: kept, **changes: Any) -> Result:
         return self._checked(job.render_job(name, self.session(**changes), change=change))
