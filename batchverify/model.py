@@ -217,6 +217,7 @@ class Outcome:
     asked_at: datetime | None = None
     retry_at: datetime | None = None
     request_id: str = ""
+    attempt: int | None = None
     row_tag: str = ""
 
 

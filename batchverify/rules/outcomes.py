@@ -109,6 +109,7 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
         asked_at=attempt.vendor_at or attempt.reserved_at,
         retry_at=attempt.settled_at + lock if locked and attempt.settled_at is not None else None,
         request_id=attempt.request_id,
+        attempt=attempt.number,
     )
 
 

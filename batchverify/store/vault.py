@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from batchverify.errors import HomeError
 from batchverify.model import Answer
 from batchverify.store.files import create_once, home_errors, write_synced
+from batchverify.store.signing import Signer
 
 MASTER_KEY_BYTES = 32
 TAG_BYTES = 16
@@ -68,8 +69,11 @@ class Vault:
         self._card = _derive(master, "card")
         self._row = _derive(master, "row")
         self._packed = _derive(master, "cache")
+        self._leaf = _derive(master, "leaf")
         self._cipher = AESGCM(_derive(master, "seal"))
         self._random = random
+        #: Signs audit reports; its public key may be known to everybody.
+        self.signer = Signer(_derive(master, "sign"))
         #: Says which vault this is, and nothing about its keys.
         self.mark = _derive(master, "mark")[:8].hex()
 
@@ -103,6 +107,10 @@ class Vault:
     def row_tag(self, material: bytes) -> str:
         """Make the `bv_row` of a row from its content: 8 hex digits, to find the row again in an edited result."""
         return hmac.digest(self._row, material, "sha256")[:4].hex()
+
+    def leaf_salt(self, material: bytes) -> bytes:
+        """Salt the leaf of a row in an audit report: 16 bytes, so that a proof of one row lets nobody guess at another."""
+        return hmac.digest(self._leaf, material, "sha256")[:TAG_BYTES]
 
     def packed_tag(self, packed: bytes) -> bytes:
         """Vouch for a packed cache entry: 16 bytes."""
