@@ -1,0 +1,44 @@
+"""How fast a job truly was: the most asks within any one second, and the most in flight at once.
+
+The one thing to know: an ask counts from the instant it was granted to the instant it was settled, by the ledger. It left
+a little later and was answered a little earlier, so what the vendor saw was no more than this.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+_SECOND = timedelta(seconds=1)
+
+
+class Busiest(NamedTuple):
+    """Both are 0 where nothing was asked."""
+
+    in_one_second: int
+    in_flight: int
+
+
+def busiest(spans: Iterable[tuple[datetime, datetime]]) -> Busiest:
+    """Look through asks (granted, settled), given in the order in which they were granted. Memory grows with those in flight.
+
+    >>> from datetime import UTC
+    >>> at = [datetime(2026, 11, 24, 2, 50, tzinfo=UTC) + timedelta(milliseconds=400 * step) for step in range(5)]
+    >>> busiest([(one, one + timedelta(milliseconds=500)) for one in at])
+    Busiest(in_one_second=3, in_flight=2)
+    """
+    granted: deque[datetime] = deque()
+    ends: list[datetime] = []
+    most, deepest = 0, 0
+    for start, end in spans:
+        granted.append(start)
+        while start - granted[0] >= _SECOND:
+            granted.popleft()
+        while ends and ends[0] <= start:
+            heapq.heappop(ends)
+        heapq.heappush(ends, end)
+        most, deepest = max(most, len(granted)), max(deepest, len(ends))
+    return Busiest(in_one_second=most, in_flight=deepest)
