@@ -208,6 +208,23 @@ class Ledger:
             number, started_at, length, head = reading.run_head(con, run)
         return reading.chain_holds(self._fetch, run, number=number, started_at=started_at, length=length, head=head)
 
+    def chain_length(self, run: str) -> int:
+        """Count the events of a run's chain."""
+        with self._reading() as con:
+            return reading.run_head(con, run)[2]
+
+    def link(self, run: str, *, events: int) -> str | None:
+        """Give the hash in hex that a run's chain had after so many events, or None where it has fewer."""
+        with self._reading() as con:
+            number, started_at, *_ = reading.run_head(con, run)
+        return auditing.link_at(self._fetch, run, number=number, started_at=started_at, seq=events)
+
+    def reconciled(self, run: str) -> dict[Billed, int]:
+        """Count the attempts of a run that the vendor's usage decided, by whether they were billed."""
+        with self._reading() as con:
+            number, *_ = reading.run_head(con, run)
+        return auditing.reconciled(self._fetch, number=number)
+
     # Money and files ---------------------------------------------------------------------------------------------
 
     def reconcile(self, attempts: Sequence[int], *, billed: Billed, now: datetime, monotonic: float) -> list[int]:
