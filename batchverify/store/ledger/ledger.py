@@ -18,7 +18,7 @@ from typing import Self
 
 from batchverify.errors import HomeError, InputError
 from batchverify.model import Attempt, Billed
-from batchverify.store.ledger import jobs, reading
+from batchverify.store.ledger import auditing, jobs, reading
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.reconciling import reconcile
