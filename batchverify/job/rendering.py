@@ -67,7 +67,7 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
     drawn: list[Summary] = []
 
     def sheets() -> Sequence[Sheet]:
-        drawn.append(_summary(annotation, job, run, options=options, settings=settings))
+        drawn.append(summary_of(annotation, job, run, options=options, settings=settings))
         return summary_sheets(drawn[0], options.delivery.lang)
 
     written = write_result(
@@ -80,7 +80,7 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
         columns=annotation.lines.columns,
         mask=options.delivery.mask,
     )
-    summary = drawn[0] if drawn else _summary(annotation, job, run, options=options, settings=settings)
+    summary = drawn[0] if drawn else summary_of(annotation, job, run, options=options, settings=settings)
     summary = replace(summary, outputs=(Output(path=str(written.path.absolute()), sha256=written.sha256),))
     companion = _free_companion(written.path)
 
@@ -165,7 +165,8 @@ def _holds(path: Path, sha256: str | None) -> bool:
         return False
 
 
-def _summary(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Summary:
+def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Summary:
+    """The summary of a run whose rows have all been counted, that is: after a whole pass over `annotation`."""
     realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
     runs = realm.ledger.runs(job.id)
     left = run.spec.wallet_left
