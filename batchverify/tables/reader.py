@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
+from zipfile import BadZipFile, ZipFile
 
 from batchverify.errors import InputError
 from batchverify.model import Record
 from batchverify.tables.csv_reader import CsvFormat, CsvSource, csv_format
+from batchverify.tables.foreign import ForeignSource, read_foreign
 from batchverify.tables.headers import SEARCHED_ROWS, HeaderRow, find_header
 from batchverify.tables.snapshot import MAX_SIZE_BYTES, Snapshot
 from batchverify.tables.workbook import Workbook
@@ -43,6 +45,21 @@ class Source(Protocol):
     def records(self, *, width: int = 0) -> Iterator[Record]: ...
 
 
+class _Sheet(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def hidden(self) -> bool: ...
+
+
+class _OneOfSheets(Source, Protocol):
+    @property
+    def sheet(self) -> _Sheet: ...
+
+
+_SheetOf = TypeVar("_SheetOf", bound=_OneOfSheets)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetEntry:
     """A sheet of a workbook, for choosing: `rows` is its last row by its own account, None where it gives none."""
@@ -66,7 +83,8 @@ class Table:
     """An open spreadsheet. A context manager; `close` lets the private copy go.
 
     `header_row` is the number of the header as the spreadsheet shows it; `header_score` is 0 where no word of it is known.
-    `csv` tells how a csv file is written, `workbook` and `sheet_part` where the rows of an xlsx file are; else None and "".
+    `csv` tells how a csv file is written, `workbook` and `sheet_part` where the rows of an xlsx file are, `cells` those of
+    an old or foreign workbook; else None and "".
     """
 
     path: Path
@@ -81,6 +99,7 @@ class Table:
     sheets: tuple[SheetEntry, ...] = ()
     csv: CsvFormat | None = None
     workbook: Workbook | None = field(default=None, repr=False)
+    cells: Snapshot | None = field(default=None, repr=False)
     skip_hidden: bool = False
     _extent: Extent | None = field(default=None, repr=False)
 
@@ -155,6 +174,8 @@ class Table:
     def close(self) -> None:
         if self.workbook:
             self.workbook.close()
+        if self.cells:
+            self.cells.close()
         self.snapshot.close()
 
     def __enter__(self) -> Self:
@@ -175,7 +196,7 @@ def open_table(
     skip_hidden: bool = False,
     max_size_bytes: int = MAX_SIZE_BYTES,
 ) -> Table:
-    """Open a csv, tsv or xlsx file. `temporary` is a private folder for the snapshot.
+    """Open a csv, tsv, xlsx, xlsm, xls, et, xlsb or ods file. `temporary` is a private folder for the snapshot.
 
     `header_row` counts as the spreadsheet shows rows; without it, the row whose words are known best. `skip_hidden` is kept
     for the caller: hidden rows are marked and given all the same, because the result keeps them.
@@ -186,10 +207,15 @@ def open_table(
     try:
         with snapshot.open() as opened:
             start = opened.read(1024)
-        if start.startswith(_ZIP):
+        kind = _workbook_kind(path.name, snapshot, start)
+        if kind == "xlsx":
             table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden)
+        elif kind:
+            table = _open_foreign(
+                path, snapshot, kind=kind, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden, temporary=temporary
+            )
         else:
-            _refuse_foreign(path.name, snapshot, start, sheet=sheet)
+            _refuse_foreign(path.name, start, sheet=sheet)
             table = _open_csv(path, snapshot, header_row=header_row, encoding=encoding, delimiter=delimiter)
     except BaseException:
         snapshot.close()
@@ -219,13 +245,7 @@ def _open_workbook(path: Path, snapshot: Snapshot, *, sheet: str | None, header_
     workbook = Workbook(snapshot.open(), name=path.name)
     sources = [SheetSource(snapshot, workbook, one, must_tell_hidden=skip_hidden) for one in workbook.sheets]
     entries = tuple(SheetEntry(name=one.sheet.name, hidden=one.sheet.hidden, rows=one.row_count()) for one in sources)
-    if not sources:
-        raise InputError(f"{path.name} has no sheet with rows. Open it in Excel and look.")
-    if sheet is not None:
-        sources = [one for one in sources if one.sheet.name == sheet]
-        if not sources:
-            raise InputError(f"{path.name} has no sheet {sheet!r}. It has: {', '.join(entry.name for entry in entries)}.")
-    source, header = _best_sheet(sources, header_row, where=path.name)
+    source, header = _chosen_sheet(sources, sheet, header_row, where=path.name)
     return Table(
         path=path,
         kind="xlsx",
@@ -241,8 +261,49 @@ def _open_workbook(path: Path, snapshot: Snapshot, *, sheet: str | None, header_
     )
 
 
-def _best_sheet(sources: Sequence[SheetSource], header_row: int | None, *, where: str) -> tuple[SheetSource, HeaderRow]:
-    """Choose the sheet whose header is understood best; a hidden one only where no visible one is understood at all."""
+def _open_foreign(
+    path: Path,
+    snapshot: Snapshot,
+    *,
+    kind: str,
+    sheet: str | None,
+    header_row: int | None,
+    skip_hidden: bool,
+    temporary: Path,
+) -> Table:
+    if skip_hidden:  # a hidden person must not be asked about, and a workbook of this kind does not tell
+        raise InputError(f"{path.name} does not show which rows are hidden. Save it as .xlsx, or leave out --skip-hidden.")
+    cells, sheets = read_foreign(snapshot, name=path.name, temporary=temporary)
+    try:
+        source, header = _chosen_sheet([ForeignSource(cells, one) for one in sheets], sheet, header_row, where=path.name)
+    except BaseException:
+        cells.close()
+        raise
+    return Table(
+        path=path,
+        kind=kind,
+        snapshot=snapshot,
+        source=source,
+        header_row=header.number,
+        header=header.header,
+        header_score=header.score,
+        sheet=source.sheet.name,
+        sheets=tuple(SheetEntry(name=one.name, hidden=one.hidden, rows=one.rows) for one in sheets),
+        cells=cells,
+    )
+
+
+def _chosen_sheet(
+    sources: Sequence[_SheetOf], sheet: str | None, header_row: int | None, *, where: str
+) -> tuple[_SheetOf, HeaderRow]:
+    """Give the sheet that was named, else the one whose header is understood best; a hidden one only where no visible one is."""
+    if not sources:
+        raise InputError(f"{where} has no sheet with rows. Open it in Excel and look.")
+    names = [one.sheet.name for one in sources]
+    if sheet is not None:
+        if sheet not in names:
+            raise InputError(f"{where} has no sheet {sheet!r}. It has: {', '.join(names)}.")
+        sources = [sources[names.index(sheet)]]
     if len(sources) == 1:
         return sources[0], _header_of(sources[0], header_row, where=f"Sheet {sources[0].sheet.name!r} of {where}")
     found = [(one, header) for one in sources if (header := _find_header(one, header_row))]
@@ -267,10 +328,8 @@ def _find_header(source: Source, header_row: int | None) -> HeaderRow | None:
     return find_header([row]) if row and row.number == header_row else None
 
 
-def _refuse_foreign(name: str, snapshot: Snapshot, start: bytes, *, sheet: str | None) -> None:
+def _refuse_foreign(name: str, start: bytes, *, sheet: str | None) -> None:
     """Refuse what is no table of ours by its first bytes, naming the way out."""
-    if start.startswith(_OLE2):
-        raise InputError(f"{name} is {_ole2_kind(snapshot)}")
     for magic, what in _FOREIGN.items():
         if start.startswith(magic):
             raise InputError(f"{name} is {what}.")
@@ -280,12 +339,30 @@ def _refuse_foreign(name: str, snapshot: Snapshot, start: bytes, *, sheet: str |
         raise InputError(f"{name} is a text file and has no sheets. Leave out --sheet.")
 
 
-def _ole2_kind(snapshot: Snapshot) -> str:
+def _workbook_kind(name: str, snapshot: Snapshot, start: bytes) -> str:
+    """Tell xlsx, xls (et is one), xlsb and ods apart; "" is no workbook."""
+    if start.startswith(_OLE2):
+        if _is_encrypted(snapshot):
+            raise InputError(f"{name} is protected with a password. Open it in Excel, remove the password and save it again.")
+        return "xls"
+    if not start.startswith(_ZIP):
+        return ""
+    # An ods file says what it is in its first bytes, and names come uncompressed in front of each part.
+    if b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet" in start:
+        return "ods"
+    try:
+        with ZipFile(snapshot.open()) as zipped:
+            return "xlsb" if "xl/workbook.bin" in zipped.namelist() else "xlsx"
+    except (BadZipFile, ValueError, NotImplementedError):
+        return "xlsx"  # whoever opens it next says what is wrong
+
+
+def _is_encrypted(snapshot: Snapshot) -> bool:
     """Tell the two apart that share a container: an encrypted xlsx and an old workbook. Names in it are UTF-16."""
     held = b""
     with snapshot.open() as opened:
         while block := opened.read(_BLOCK_BYTES):
             held = held[-64:] + block
             if "EncryptedPackage".encode("utf-16-le") in held:
-                return "protected with a password. Open it in Excel, remove the password and save it again."
-    return "an old workbook (.xls or .et). Open it in Excel or WPS and save it as .xlsx."
+                return True
+    return False

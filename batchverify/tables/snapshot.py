@@ -45,7 +45,7 @@ class Snapshot:
                 f"{source.name} has {before.st_size / (1 << 20):,.0f} MB; the limit is {max_size_bytes / (1 << 20):,.0f} MB. "
                 "Split it into several files."
             )
-        copy = _unnamed_file(temporary)
+        copy = unnamed_file(temporary)
         try:
             sha256, size_bytes = _copy(source, copy)
             after = _stat(source)
@@ -122,7 +122,8 @@ def _stat(source: Path) -> os.stat_result:
     return status
 
 
-def _unnamed_file(folder: Path) -> IO[bytes]:
+def unnamed_file(folder: Path) -> IO[bytes]:
+    """Make a file that has no name and is gone with its last reader. Raises HomeError."""
     try:
         return tempfile.TemporaryFile(dir=folder)
     except OSError as error:

@@ -159,8 +159,6 @@ class Workbook:
         if "_rels/.rels" not in self._parts:
             raise InputError(f"{self.name} is a zip file, but no workbook. Unpack it and name the spreadsheet in it.")
         for kind, part in self._targets_of("").values():
-            if kind == "officeDocument" and part.endswith(".bin"):
-                raise InputError(f"{self.name} is a binary workbook (xlsb). Save it as .xlsx.")
             if kind == "officeDocument" and part in self._parts and _local(self.parse(part)) == "workbook":
                 return part
         raise InputError(f"{self.name} is an Office file, but no workbook. Save the table as .xlsx.")

@@ -117,7 +117,7 @@ def test_a_text_has_no_sheets(tmp_path, opened):
         ),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-            "is an old workbook (.xls or .et). Open it in Excel or WPS and save it as .xlsx.",
+            "is protected, damaged, far too large or of an unknown kind. Open it in Excel, WPS or LibreOffice and save it as .xlsx.",
         ),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),

@@ -136,7 +136,10 @@ def test_shared_strings_that_are_not_plain_go_the_other_way(tmp_path, read):
         ({"_rels/.rels": None}, "people.xlsx is a zip file, but no workbook. Unpack it and name the spreadsheet in it."),
         ({"xl/workbook.xml": None}, "people.xlsx is an Office file, but no workbook. Save the table as .xlsx."),
         ({"xl/workbook.xml": "<document/>"}, "people.xlsx is an Office file, but no workbook. Save the table as .xlsx."),
-        ({"_rels/.rels": ROOT_RELS.replace(".xml", ".bin")}, "people.xlsx is a binary workbook (xlsb). Save it as .xlsx."),
+        (
+            {"_rels/.rels": ROOT_RELS.replace(".xml", ".bin")},
+            "people.xlsx is an Office file, but no workbook. Save the table as .xlsx.",
+        ),
         ({"xl/workbook.xml": "<workbook>"}, "people.xlsx is damaged in 'xl/workbook.xml'. Open it in Excel and save it again."),
         ({"xl/_rels/workbook.xml.rels": None}, "people.xlsx has no sheet with rows. Open it in Excel and look."),
         (
