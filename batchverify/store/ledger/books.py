@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from batchverify.model import Billed
 from batchverify.store.ledger.chain import next_link
 from batchverify.store.ledger.rows import Row
+from batchverify.store.ledger.wallet import give_back, lay
 
 #: A run that has not written for this long has lost its open attempts to recovery.
 LEASE_SECONDS = 30.0
@@ -54,7 +55,7 @@ class Account:
 class Books:
     """What is counted within one write transaction. `now` is microseconds UTC, `monotonic` seconds."""
 
-    __slots__ = ("_accounts", "_events", "_reserved", "_spent", "con", "monotonic", "now")
+    __slots__ = ("_accounts", "_events", "_laid", "_refunded", "_reserved", "_spent", "con", "monotonic", "now")
 
     def __init__(self, con: sqlite3.Connection, *, now: int, monotonic: float) -> None:
         self.con = con
@@ -64,6 +65,8 @@ class Books:
         self._events: list[Row] = []
         self._spent = 0
         self._reserved = 0
+        self._laid = 0
+        self._refunded: list[int] = []
 
     def account(self, run: int) -> Account:
         """Give the run's counters as this transaction has them."""
@@ -92,12 +95,14 @@ class Books:
         account.spent += spent
         self._reserved -= 1
         self._spent += spent
+        self._laid += spent
         self.note(account, attempt, key, transition, code=code, billed=billed, request_id=request_id)
 
-    def refund(self, account: Account) -> None:
-        """Take back one ask that was counted as spent and was not billed after all."""
+    def refund(self, account: Account, *, settled_at: int) -> None:
+        """Take back one ask that was counted as spent when it was settled and was not billed after all."""
         account.spent -= 1
         self._spent -= 1
+        self._refunded.append(settled_at)
 
     def hold(self, account: Account, key: bytes, code: str, until: int) -> None:
         """Write down why a key of the run's job was not asked."""
@@ -142,5 +147,9 @@ class Books:
                     *(account.ended_at, account.reason, lease_until, account.number),
                 ),
             )
+        for settled_at in self._refunded:
+            give_back(self.con, settled_at=settled_at)
+        if self._laid:
+            lay(self.con, self._laid, now=self.now)
         if self._spent or self._reserved:
             self.con.execute("UPDATE purse SET spent = spent + ?, reserved = reserved + ?", (self._spent, self._reserved))

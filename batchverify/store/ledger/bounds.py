@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from batchverify.store.ledger import rate
 from batchverify.store.ledger.books import Account, Books
-from batchverify.store.ledger.rows import PACKAGE_COLUMNS, moment, package_of, padded_batches
+from batchverify.store.ledger.rows import moment, padded_batches
 from batchverify.store.ledger.schema import BUSY_TIMEOUT_SECONDS
 from batchverify.store.ledger.shapes import Locked, Spent, Wait, Want
-from batchverify.store.ledger.wallet import wallet_of
+from batchverify.store.ledger.wallet import left_of
 
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -110,12 +110,11 @@ class Bounds:
     def _wallet_left(self) -> int | None:
         """Give what the wallet had left before this transaction, less what was in flight then."""
         con = self._books.con
-        packages = [package_of(row) for row in con.execute(f"SELECT {PACKAGE_COLUMNS} FROM package")]
-        if not packages:
+        left = left_of(con, now=self._books.now)
+        if left is None:
             return None
-        spent, reserved, base = con.execute("SELECT spent, reserved, base FROM purse").fetchone()
-        left = wallet_of(packages, spent=spent - base, now=moment(self._books.now)).left
-        return None if left is None else left - reserved
+        (reserved,) = con.execute("SELECT reserved FROM purse").fetchone()
+        return left - int(reserved)
 
     def _shared_tat(self) -> float:
         tat, interval, boot = self._books.con.execute("SELECT tat, interval, boot FROM rate").fetchone()

@@ -16,16 +16,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from batchverify.errors import HomeError, InputError
+from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
-from batchverify.store.ledger import auditing, jobs, reading
+from batchverify.store.ledger import auditing, jobs, reading, wallet
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.reconciling import reconcile
-from batchverify.store.ledger.rows import PACKAGE_COLUMNS, Row, RunNames, micros, micros_or_none, moment, package_of
+from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
 from batchverify.store.ledger.schema import connect, create
-from batchverify.store.ledger.shapes import BillRow, Event, Hold, Job, JobSpec, Output, Package, Run, RunSpec, Wallet
-from batchverify.store.ledger.wallet import wallet_of
+from batchverify.store.ledger.shapes import (
+    BillRow,
+    Event,
+    Hold,
+    Job,
+    JobSpec,
+    NewPackage,
+    Output,
+    Package,
+    Purchase,
+    Reading,
+    ReadingSource,
+    Run,
+    RunSpec,
+    Wallet,
+)
 
 _REMEDY = "No further ask leaves. Free space or repair the disk, look with `batchverify doctor`, then `batchverify resume`."
 #: Waiting for other processes shorter than this is within the jitter that the rate allows for.
@@ -235,35 +249,46 @@ class Ledger:
         with self._books(now=now, monotonic=monotonic) as books:
             return reconcile(books, attempts, billed=billed)
 
-    def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
-        """Enter a bought package. `used` are the asks that were gone from it before `now`. Raises InputError for odd numbers."""
-        if not 0 <= used <= total or total < 1:
-            raise InputError(f"A package of {total} asks with {used} used cannot be. Give the numbers as the vendor shows them.")
+    def enter(self, packages: Sequence[NewPackage], *, purchase: Purchase | None = None, now: datetime) -> list[Package] | None:
+        """Enter what was bought together, with its order; None where that order was entered before: then nothing is changed."""
         with self._writing() as con:
-            # Spending counts from the first package on: what was asked before came from packages nobody entered.
-            con.execute("UPDATE purse SET base = spent WHERE NOT EXISTS (SELECT 1 FROM package)")
-            found = con.execute(
-                f"INSERT INTO package (label, total, used, added_at, expires_at) VALUES (?, ?, ?, ?, ?) RETURNING {PACKAGE_COLUMNS}",
-                (label, total, used, micros(now), micros_or_none(expires_at)),
-            )
-            return package_of(found.fetchone())
+            return wallet.enter(con, packages, purchase=purchase, now=now)
+
+    def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
+        """Enter one package that is bought now. `used` are the asks that were gone from it. Raises InputError for odd numbers."""
+        (entered,) = self.enter([NewPackage(label=label, total=total, used=used, expires_at=expires_at)], now=now) or []
+        return entered
 
     def drop_package(self, number: int) -> None:
-        """Forget a package that was entered by mistake."""
+        """Forget a package that was entered by mistake. Raises InputError where it was used."""
         with self._writing() as con:
-            con.execute("DELETE FROM package WHERE number = ?", (number,))
+            wallet.drop(con, number)
 
     def packages(self) -> list[Package]:
         """List the packages in the order they were entered."""
-        with self._reading() as con:
-            return [package_of(row) for row in con.execute(f"SELECT {PACKAGE_COLUMNS} FROM package ORDER BY number")]
+        return wallet.packages_of(self._fetch)
+
+    def purchases(self) -> list[Purchase]:
+        """List the orders and refunds by the time of payment."""
+        return wallet.purchases_of(self._fetch)
 
     def wallet(self, *, now: datetime) -> Wallet:
-        """Say what was bought, spent and is left. An ask in flight counts as spent."""
-        packages = self.packages()
+        """Say what was bought, may have been used and is left. An ask in flight counts as used."""
         with self._reading() as con:
-            (spent,) = con.execute("SELECT spent + reserved - base FROM purse").fetchone()
-        return wallet_of(packages, spent=spent, now=now)
+            return wallet.wallet_now(con, now=now)
+
+    def note_reading(self, *, left: int, total: int | None = None, source: ReadingSource, now: datetime) -> Reading:
+        """Keep what the vendor says is left, beside our own count."""
+        with self._writing() as con:
+            return wallet.note_reading(con, left=left, total=total, source=source, now=now)
+
+    def readings(self) -> list[Reading]:
+        """List the vendor's balances that were read, oldest first."""
+        return wallet.readings_of(self._fetch)
+
+    def asks_between(self, *, after: int, until: int) -> dict[str, int]:
+        """Count attempts by code, "" for those without an answer; `after` and `until` are numbers of attempts."""
+        return wallet.asks_between(self._fetch, after=after, until=until)
 
     def record_output(self, job: str, *, path: str, sha256: str, now: datetime) -> None:
         """Write down a file that was written for a job; a second one of that path takes its place."""

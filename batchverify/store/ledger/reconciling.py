@@ -13,9 +13,12 @@ from batchverify.store.ledger.books import Books
 
 _FREED = """
 UPDATE attempt SET state = 'not_billed', billed = '0', released = number
-WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code
+WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code, settled_at
 """
-_PAID = "UPDATE attempt SET billed = '1' WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code"
+_PAID = """
+UPDATE attempt SET billed = '1' WHERE number = ? AND state = 'in_doubt' AND billed = '?'
+RETURNING run, key, code, settled_at
+"""
 
 
 def reconcile(books: Books, attempts: Sequence[int], *, billed: Billed) -> list[int]:
@@ -29,9 +32,9 @@ def reconcile(books: Books, attempts: Sequence[int], *, billed: Billed) -> list[
         if found is None:
             refused.append(attempt)
             continue
-        run, key, code = found
+        run, key, code, settled_at = found
         account = books.account(run)
         if billed is Billed.NO:
-            books.refund(account)
+            books.refund(account, settled_at=settled_at)
         books.note(account, attempt, key, "reconciled", code=code, billed=billed)
     return refused

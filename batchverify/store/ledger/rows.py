@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from batchverify.model import Attempt, AttemptState, Billed, Product
-from batchverify.store.ledger.shapes import Job, JobSpec, Package, Reuse, Run, RunKind, RunSpec
+from batchverify.store.ledger.shapes import Job, JobSpec, Reuse, Run, RunKind, RunSpec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,9 +27,8 @@ BARE_ATTEMPT_COLUMNS = ATTEMPT_COLUMNS.replace("sealed", "NULL")
 JOB_COLUMNS = "id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at"
 RUN_COLUMNS = (
     "run.number, run.id, job.id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, "
-    "wallet_total, wallet_left, started_at, ended_at, reason, spent, reserved"
+    "wallet_total, wallet_left, unit_price, started_at, ended_at, reason, spent, reserved"
 )
-PACKAGE_COLUMNS = "number, label, total, used, added_at, expires_at"
 
 _STATES = {state.value: state for state in AttemptState}
 _BILLED = {billed.value: billed for billed in Billed}
@@ -136,7 +136,7 @@ def job_of(row: Row) -> Job:
 def run_of(row: Row) -> Run:
     """Read a row of RUN_COLUMNS."""
     number, run_id, job_id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, *rest = row
-    wallet_total, wallet_left, started_at, ended_at, reason, spent, reserved = rest
+    wallet_total, wallet_left, unit_price, started_at, ended_at, reason, spent, reserved = rest
     spec = RunSpec(
         kind=RunKind(kind),
         reuse=Reuse(matched_after=moment(matched_after), other_after=moment(other_after)),
@@ -147,6 +147,7 @@ def run_of(row: Row) -> Run:
         asks_per_card=asks_per_card,
         wallet_total=wallet_total,
         wallet_left=wallet_left,
+        unit_price=None if unit_price is None else Decimal(unit_price),
     )
     return Run(
         number=number,
@@ -158,19 +159,6 @@ def run_of(row: Row) -> Run:
         reason=reason,
         spent=spent,
         reserved=reserved,
-    )
-
-
-def package_of(row: Row) -> Package:
-    """Read a row of PACKAGE_COLUMNS."""
-    number, label, total, used, added_at, expires_at = row
-    return Package(
-        number=number,
-        label=label,
-        total=total,
-        used=used,
-        added_at=moment(added_at),
-        expires_at=moment_or_none(expires_at),
     )
 
 

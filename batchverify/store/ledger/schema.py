@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchverify.errors import HomeError
 from batchverify.store.files import create_once
+from batchverify.store.ledger.wallet import TABLES as WALLET
 
 #: "BVL" and the realm. A simulated ledger under the real one's name is refused, for its answers were made up.
 APPLICATION_IDS = {False: 0x42564C52, True: 0x42564C53}
@@ -42,7 +43,7 @@ CREATE TABLE run (
   job INTEGER NOT NULL REFERENCES job,
   kind TEXT NOT NULL CHECK (kind IN ('first', 'resume', 'rerun')),
   lock TEXT NOT NULL, boot TEXT NOT NULL, lease_until REAL NOT NULL,
-  cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL, wallet_total INTEGER, wallet_left INTEGER,
+  cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL, wallet_total INTEGER, wallet_left INTEGER, unit_price TEXT,
   matched_after INTEGER NOT NULL, other_after INTEGER NOT NULL, newest_attempt INTEGER NOT NULL,
   started_at INTEGER NOT NULL, ended_at INTEGER, reason TEXT NOT NULL DEFAULT '',
   spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,
@@ -110,15 +111,9 @@ INSERT INTO rate VALUES (1, 0, 0, '');
 
 CREATE TABLE purse (
   one INTEGER PRIMARY KEY CHECK (one = 1),
-  spent INTEGER NOT NULL CHECK (spent >= 0), reserved INTEGER NOT NULL CHECK (reserved >= 0), base INTEGER NOT NULL
+  spent INTEGER NOT NULL CHECK (spent >= 0), reserved INTEGER NOT NULL CHECK (reserved >= 0)
 ) STRICT;
-INSERT INTO purse VALUES (1, 0, 0, 0);
-
-CREATE TABLE package (
-  number INTEGER PRIMARY KEY,
-  label TEXT NOT NULL, total INTEGER NOT NULL CHECK (total > 0), used INTEGER NOT NULL CHECK (used BETWEEN 0 AND total),
-  added_at INTEGER NOT NULL, expires_at INTEGER
-) STRICT;
+INSERT INTO purse VALUES (1, 0, 0);
 
 CREATE TABLE event (
   run INTEGER NOT NULL REFERENCES run, seq INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -147,7 +142,7 @@ def create(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            con.executescript(f"BEGIN;{SCHEMA}{WALLET}COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             con.execute("PRAGMA journal_mode = WAL")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from batchverify.model import Attempt, AttemptState, Billed, Product
@@ -61,7 +62,8 @@ class RunSpec:
     """The bounds of one pass. `lock` names the held file under `locks/`; `boot` is `home.boot_id()`, "" where unknown.
 
     `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
-    `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again.
+    `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again;
+    so is `unit_price`, in yuan.
     """
 
     kind: RunKind
@@ -73,6 +75,7 @@ class RunSpec:
     asks_per_card: int = 4
     wallet_total: int | None = None
     wallet_left: int | None = None
+    unit_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,15 +191,82 @@ class BillRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewPackage:
+    """A package to enter: `used` are the asks that were gone from it before. `price` is in yuan, None where nobody knows it."""
+
+    label: str
+    total: int
+    used: int = 0
+    bought_at: datetime | None = None
+    expires_at: datetime | None = None
+    price: Decimal | None = None
+    vendor_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A bought package: `total` asks, of which `used` were gone when it was entered. `expires_at` None is never."""
+    """A bought package: `total` asks, of which `used` are gone by our count. `expires_at` None is never.
+
+    `vendor_id` is the vendor's 套餐包ID and `order` the number of the order, "" where they were not given.
+    """
 
     number: int
     label: str
     total: int
     used: int
     added_at: datetime
+    bought_at: datetime
     expires_at: datetime | None = None
+    price: Decimal | None = None
+    vendor_id: str = ""
+    order: str = ""
+
+    @property
+    def left(self) -> int:
+        """Asks that are not used, whether they still can be or not."""
+        return self.total - self.used
+
+    def is_valid(self, now: datetime) -> bool:
+        """Say whether it has not expired."""
+        return self.expires_at is None or self.expires_at > now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """An order or a refund, in yuan: `paid` in cash or stored value, which goes on the invoice, and `voucher`, which does not.
+
+    Both are negative, or 0, in a refund.
+    """
+
+    order: str
+    product: str
+    is_refund: bool = False
+    paid_at: datetime
+    paid: Decimal
+    voucher: Decimal = Decimal(0)
+
+
+class ReadingSource(StrEnum):
+    """Who said what is left: somebody who read it in the console, or the vendor's own answer."""
+
+    TYPED = "typed"
+    VENDOR = "vendor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the vendor said was left, and what we had `counted` then (None without packages).
+
+    `spent` is what this home may have spent by then, `newest_attempt` its last attempt.
+    """
+
+    at: datetime
+    source: ReadingSource
+    left: int
+    total: int | None
+    counted: int | None
+    spent: int
+    newest_attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +280,7 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A link of a run's hash chain. `transition` is reserved, answered, not_billed, in_doubt, released, superseded or reconciled."""
+    """A link of a run's hash chain. `transition` is reserved, answered, not_billed, in_doubt, released, superseded, reconciled or priced."""
 
     seq: int
     at: datetime

@@ -4,6 +4,7 @@ import stat
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -78,8 +79,10 @@ def test_damage_inside_is_told(desk, make):
     assert desk.ledger.damages() == []
     desk.ledger.close()
     size = desk.path.stat().st_size
+    with closing(sqlite3.connect(desk.path)) as con:
+        (roots,) = con.execute("SELECT max(rootpage) FROM sqlite_master").fetchone()
     with desk.path.open("r+b") as file:
-        for page in range(30, size // 4096):
+        for page in range(roots, size // 4096):
             file.seek(page * 4096)
             file.write(os.urandom(64))
 
