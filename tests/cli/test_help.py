@@ -16,6 +16,7 @@ WORDS = {
     "rerun": "Ask only what failed, of a JOB or of a result file: answered rows are never bought again, edited rows are new.",
     "render": "Draw the result file and summary of JOB again. Asks nothing.",
     "jobs": "List the jobs of the home, newest first.",
+    "template": "Write a blank workbook to fill in: text cells, red where a number cannot be right. Never required.",
     "sandbox": "Serve the vendor in miniature on this machine, until Ctrl-C.",
     "key": "Set, show or clear the AppCode.",
     "key set": "Read the AppCode from a prompt or from standard input and keep it in a file only you may read.",
