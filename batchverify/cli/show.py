@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batchverify.model import RowStatus
+from batchverify.rules.balance import BalanceWarning
+from batchverify.rules.prices import yuan
 from batchverify.rules.sampling import interval
 from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
 
 if TYPE_CHECKING:
     from batchverify.job import Inspection, Plan
+    from batchverify.rules.packages import Mix
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "file": ("File", "文件"),
@@ -47,7 +50,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "simulated": ("SIMULATED by the sandbox: these answers mean nothing.", "沙箱模拟结果，不具任何效力。"),
     "sample": ("Sample", "抽样"),
     "next": ("Go on with", "继续执行"),
-    "low": ("Less than a fifth of the packages is left. Time to buy.", "套餐余量不足 20%，请及时续费。"),
+    "low": ("less than {} % of the packages is left, time to buy", "套餐余量不足 {}%，请及时续费"),
+    "short": ("{} more are needed than are left", "比剩余额度多 {} 次"),
+    "buy": ("Cheapest to buy", "最省的购买方式"),
 }
 
 
@@ -93,15 +98,14 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
         (
-            f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{plan.unit_price} × {plan.asks:,})"
+            f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{yuan(plan.unit_price)} × {plan.asks:,})"
             f" · {say('saved', lang)} ¥{plan.saved:.2f}"
         ),
     ]
-    if plan.asks:
-        parts = " + ".join(f"{count} × {package.asks:,}" for package, count in plan.mix.packages)
-        lines.append(f"{say('packages', lang)}: {parts} = ¥{plan.mix.price:.2f}")
     if plan.left is not None:
-        lines.append(f"{say('left', lang)}: {plan.left:,}")
+        lines.append(f"{say('left', lang)}: {plan.left:,}{warnings_text(plan, lang)}")
+    if plan.to_buy:
+        lines.append(f"{say('packages' if plan.left is None else 'buy', lang)}: {mix_text(plan.mix)}")
     if plan.problems:
         lines.append(f"{say('problems', lang)}:")
         lines += [
@@ -109,6 +113,27 @@ def plan_text(plan: Plan, lang: Lang) -> str:
             for code, problem in sorted(plan.problems.items(), key=lambda item: item[1].rows)
         ]
     return "\n".join(lines)
+
+
+def warnings_text(plan: Plan, lang: Lang) -> str:
+    """What is to be said about the wallet before so many asks."""
+    sayings = []
+    if BalanceWarning.SHORT in plan.warnings:
+        sayings.append(say("short", lang).format(f"{plan.to_buy:,}"))
+    if BalanceWarning.LOW in plan.warnings:
+        sayings.append(say("low", lang).format(plan.low_percent))
+    return "".join(f" · {saying}" for saying in sayings)
+
+
+def mix_text(mix: Mix) -> str:
+    """Packages to buy and what they cost.
+
+    >>> from batchverify.rules.packages import cheapest_mix
+    >>> mix_text(cheapest_mix(5_100))
+    '1 × 5,000 + 1 × 100 = ¥869.00'
+    """
+    parts = " + ".join(f"{count:,} × {package.asks:,}" for package, count in mix.packages)
+    return f"{parts} = ¥{mix.price:.2f}"
 
 
 def problem_text(code: str, lang: Lang) -> str:
@@ -130,7 +155,7 @@ def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
     return f"{say('row' if count == 1 else 'rows_shown', lang)} {shown}{more}"
 
 
-def summary_text(summary: Mapping[str, Any], lang: Lang, *, reason: str = "", note: str = "") -> str:
+def summary_text(summary: Mapping[str, Any], lang: Lang, *, low_percent: int, reason: str = "", note: str = "") -> str:
     """What a run did and cost, from the summary's JSON; `reason` is the word for why it stopped early."""
     asks, cost, quota = summary["asks"], summary["cost"], summary["quota"]
     statuses = " · ".join(
@@ -147,7 +172,7 @@ def summary_text(summary: Mapping[str, Any], lang: Lang, *, reason: str = "", no
     if quota["known"]:
         lines.append(
             f"{say('left', lang)}: {quota['left_after']:,} / {quota['total']:,}"
-            + (f" · {say('low', lang)}" if quota["low"] else "")
+            + (f" · {say('low', lang).format(low_percent)}" if quota["low"] else "")
         )
     lines += [f"{say('result', lang)}: {output['path']}" for output in summary["outputs"]]
     if note:

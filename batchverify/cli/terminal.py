@@ -35,11 +35,13 @@ class Terminal:
         self._given = given
         self._settings = settings
         self._lang = given_options.lang_of(settings)
+        self._unit_price = settings.unit_price
         self._bar: Bar | None = None
 
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         from batchverify.cli.show import plan_text
 
+        self._unit_price = plan.unit_price
         say(plan_text(plan, self._lang), err=True)
         if not plan.asks or self._given.get("yes") or cap_asks is not None:
             return
@@ -53,7 +55,7 @@ class Terminal:
     def asking(self, *, total: int, cap_asks: int | None) -> None:
         from batchverify.cli.progress import Bar
 
-        self._bar = Bar(lang=self._lang, unit_price=self._settings.unit_price)
+        self._bar = Bar(lang=self._lang, unit_price=self._unit_price)
         self._bar.start(total=total, cap_asks=cap_asks)
 
     def progress(self, progress: Progress) -> None:
@@ -133,7 +135,13 @@ def show_result(rendered: Rendered, given: dict[str, Any], settings: Settings) -
     print_out(
         document
         if given["as_json"]
-        else summary_text(document, given_options.lang_of(settings), reason=rendered.reason, note=rendered.note)
+        else summary_text(
+            document,
+            given_options.lang_of(settings),
+            low_percent=settings.low_balance_percent,
+            reason=rendered.reason,
+            note=rendered.note,
+        )
     )
 
 

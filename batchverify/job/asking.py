@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from batchverify.errors import InputError
 from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds
-from batchverify.job.plan import ASK
+from batchverify.job.plan import ASK, Plan
 from batchverify.job.realm import Realm
 from batchverify.model import Billed, Query, RowStatus, Secret
 from batchverify.pool import Crew, Item, Limits, Progress, StopSwitch
@@ -89,13 +89,13 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
 
 
 def begin_run(
-    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings, *, planned: int
+    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings, *, plan: Plan
 ) -> tuple[Run, Callable[[], None]]:
     """Write down a run and hold its lock; the second value lets go of it.
 
-    No run bills more asks than were `planned`: what was locked while the plan was looked at may be free by the time it is approved.
+    No run bills more asks than were planned: what was locked while the plan was looked at may be free by the time it is approved.
     """
-    cap = bounds.cap_asks(settings.unit_price)
+    cap = bounds.cap_asks(plan.unit_price)
     lock = realm.home.hold_lock(secrets.token_hex(8))
     try:
         wallet = realm.ledger.wallet(now=realm.clock.now())
@@ -104,11 +104,12 @@ def begin_run(
             reuse=Reuse(matched_after=scope.matched_after, other_after=scope.other_after),
             lock=lock.name,
             boot=realm.clock.boot,
-            cap_asks=planned if cap is None else min(cap, planned),
+            cap_asks=plan.asks if cap is None else min(cap, plan.asks),
             qps=bounds.qps,
             asks_per_card=settings.asks_per_card_per_day,
             wallet_total=wallet.total,
             wallet_left=wallet.left,
+            unit_price=plan.unit_price,
         )
         return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
     except BaseException:

@@ -81,7 +81,7 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
         lines = _lines(table, columns, options, realm, began)
         with PlanIndex.open(realm.home.tmp) as index:
             scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
-            return make_plan(lines, index, realm, scope, unit_price=session.settings.unit_price, what=OPEN_WITHOUT_DOUBT)
+            return make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
 
 
 def run_file(
@@ -205,8 +205,8 @@ def _pass(
         opened = replace(opened, options=replace(opened.options, endpoint_host=vendor.endpoint.host))
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
-        plan = make_plan(lines, index, realm, scope, unit_price=settings.unit_price, what=what)
-        session.watcher.approve(plan, cap_asks=bounds.cap_asks(settings.unit_price))
+        plan = make_plan(lines, index, realm, scope, settings=settings, what=what)
+        session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
         if job is None:
             spec = replace(_spec(opened.table, opened.columns, opened.options), options=_kept(opened.options).as_json())
@@ -235,9 +235,9 @@ def _run(
 ) -> Run:
     settings, clock = session.settings, session.clock
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
-    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, planned=plan.asks)
+    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan)
     try:
-        session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(settings.unit_price))
+        session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(plan.unit_price))
         reason = ""
         if plan.asks or plan.locked:  # else every question has its answer, and another reading of the sheet is spared
             reason = ask_marked(

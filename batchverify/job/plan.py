@@ -18,10 +18,14 @@ from batchverify.job.lines import Line, Lines
 from batchverify.job.options import Asking
 from batchverify.job.realm import Realm
 from batchverify.model import Attempt, AttemptState, Blocked, Field, Query, RowStatus
+from batchverify.rules.balance import BalanceWarning, shortfall, warnings_of
 from batchverify.rules.outcomes import REFUSALS, Scope, deciding_attempt, may_reuse
 from batchverify.rules.packages import Mix, cheapest_mix
+from batchverify.rules.prices import price_of_asks, yuan
 from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import BEIJING
+from batchverify.settings import Settings
+from batchverify.store.ledger.wallet import order_of_use
 from batchverify.store.plan_index import PlanIndex
 
 #: The mark of a question that a plan lets through to the gate.
@@ -140,7 +144,9 @@ class Plan:
     problems: Mapping[str, Problem]
     release: Mapping[bytes, int] = field(repr=False)
     unit_price: Decimal
+    wallet_total: int | None = None
     left: int | None
+    low_percent: int = 20
 
     @property
     def worst_price(self) -> Decimal:
@@ -154,8 +160,18 @@ class Plan:
 
     @property
     def mix(self) -> Mix:
-        """The cheapest packages that cover the asks."""
-        return cheapest_mix(self.asks)
+        """The cheapest packages that cover the asks which the wallet does not hold; all of them where nobody knows what it holds."""
+        return cheapest_mix(self.to_buy)
+
+    @property
+    def to_buy(self) -> int:
+        """Asks beyond what is left in the wallet."""
+        return self.asks if self.left is None else shortfall(left=self.left, needed=self.asks)
+
+    @property
+    def warnings(self) -> frozenset[BalanceWarning]:
+        """What is to be said about the wallet before this plan is carried out."""
+        return warnings_of(total=self.wallet_total, left=self.left, low_percent=self.low_percent, needed=self.asks)
 
     @property
     def digest(self) -> str:
@@ -172,9 +188,11 @@ class Plan:
                 "packages": [
                     {"asks": package.asks, "yuan": f"{package.price:.2f}", "count": count} for package, count in self.mix.packages
                 ],
-                "left_over": self.mix.asks - self.asks,
+                "left_over": self.mix.asks - self.to_buy,
             },
             "left_in_wallet": self.left,
+            "to_buy": self.to_buy,
+            "warnings": sorted(self.warnings),
             "hash": self.digest,
         }
 
@@ -195,7 +213,7 @@ class Plan:
             "locked": self.locked,
             "cost": {
                 "currency": "CNY",
-                "unit_price": f"{self.unit_price}",
+                "unit_price": yuan(self.unit_price),
                 "max": f"{self.worst_price:.2f}",
                 "saved": f"{self.saved:.2f}",
             },
@@ -218,7 +236,7 @@ def day_of(instant: datetime) -> date:
 
 
 def make_plan(
-    lines: Lines, index: PlanIndex, realm: Realm, scope: Scope, *, unit_price: Decimal, what: frozenset[RowStatus]
+    lines: Lines, index: PlanIndex, realm: Realm, scope: Scope, *, settings: Settings, what: frozenset[RowStatus]
 ) -> Plan:
     """Read the whole sheet once, and mark in `index` the questions to ask.
 
@@ -242,6 +260,7 @@ def make_plan(
             if tally.place(line, decided.get(line.key), what=what, is_locked=is_locked):
                 to_ask[line.key] = ASK
         index.mark(to_ask)
+    wallet = realm.ledger.wallet(now=scope.as_of)
     return Plan(
         name=lines.table.path.name,
         sha256=lines.table.sha256,
@@ -259,9 +278,19 @@ def make_plan(
         asks=tally.asks,
         problems=tally.problems(),
         release=tally.release,
-        unit_price=unit_price,
-        left=realm.ledger.wallet(now=scope.as_of).left,
+        unit_price=price_now(realm, asks=tally.asks, settings=settings, now=scope.as_of),
+        wallet_total=wallet.total,
+        left=wallet.left,
+        low_percent=settings.low_balance_percent,
     )
+
+
+def price_now(realm: Realm, *, asks: int, settings: Settings, now: datetime) -> Decimal:
+    """The price of one of so many asks, in yuan: what the packages that would be used have cost, else the setting's."""
+    offers = [
+        (package.price, package.total, package.left) for package in order_of_use(realm.ledger.packages()) if package.is_valid(now)
+    ]
+    return price_of_asks(offers, asks=asks, otherwise=settings.unit_price)
 
 
 def _new_questions(asked: list[Line], index: PlanIndex, tally: _Tally) -> list[Line]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
@@ -186,11 +187,11 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
             blocked=counts.blocked,
         ),
         bill=bill_of(realm.ledger.bill(job.id)),
-        unit_price=settings.unit_price,
+        unit_price=unit_price_of(runs, run, settings),
         quota=Quota(
             total=run.spec.wallet_total,
             left_before=left,
-            left_after=None if left is None else left - run.spent,
+            left_after=None if left is None else max(0, left - run.spent),
             low_percent=settings.low_balance_percent,
         ),
         started_at=runs[0].started_at if runs else run.started_at,
@@ -198,6 +199,16 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
         ledger_head=realm.ledger.head(run.id),
         next=next_command(job.id, counts, settings),
     )
+
+
+def unit_price_of(runs: Sequence[Run], last: Run, settings: Settings) -> Decimal:
+    """The price at which a job's asks are billed: the dearest that its runs up to this one were planned with.
+
+    A run that asked nothing does not count beside others that did.
+    """
+    until = [run for run in runs if run.number <= last.number and run.spec.unit_price is not None]
+    asked = [run for run in until if run.spent] or until[-1:]
+    return max((run.spec.unit_price for run in asked if run.spec.unit_price is not None), default=settings.unit_price)
 
 
 def bill_of(rows: Sequence[BillRow]) -> Bill:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from batchverify.model import Product, RowStatus
+from batchverify.rules.balance import is_low
 from batchverify.rules.prices import PriceTable, yuan
 from batchverify.rules.windows import beijing_time
 
@@ -104,9 +105,7 @@ class Quota:
     @property
     def is_low(self) -> bool:
         """True where less is left than the warning level."""
-        if self.total is None or self.left_after is None:
-            return False
-        return self.left_after * 100 < self.total * self.low_percent
+        return is_low(total=self.total, left=self.left_after, low_percent=self.low_percent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,15 @@ Source of the rules: VENDOR, "Which statuses cost money".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from batchverify.model import Billed
 
 _FEN = Decimal("0.01")
+# Finer than any price of the list; what does not divide evenly is rounded up, so that no cap in yuan is overrun.
+_FINEST = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,36 @@ def unit_price(price: Decimal, *, asks: int) -> Decimal:
     Decimal('0.16')
     """
     return price / asks
+
+
+def price_of_asks(offers: Iterable[tuple[Decimal | None, int, int]], *, asks: int, otherwise: Decimal) -> Decimal:
+    """Find the price of one of `asks` asks from packages in their order of use, each (price, size, left).
+
+    Where several are reached it is the dearest of them: a price to stay below. A package without a known price, and asks
+    without any package, cost what the setting says, `otherwise`.
+
+    >>> offers = [(Decimal(1600), 10_000, 40), (Decimal(180), 1_000, 1_000)]
+    >>> price_of_asks(offers, asks=40, otherwise=Decimal("0.19")), price_of_asks(offers, asks=41, otherwise=Decimal("0.19"))
+    (Decimal('0.16'), Decimal('0.18'))
+    >>> price_of_asks([], asks=1, otherwise=Decimal("0.19")), price_of_asks([(Decimal(100), 300, 9)], asks=0, otherwise=Decimal(1))
+    (Decimal('0.19'), Decimal('0.3334'))
+    """
+    prices: list[Decimal] = []
+    reached = 0
+    for price, size, left in offers:
+        if left > 0 and (not prices or reached < asks):
+            reached += left
+            prices.append(otherwise if price is None else _rounded_up(unit_price(price, asks=size)))
+    return max(prices, default=otherwise)
+
+
+def _rounded_up(price: Decimal) -> Decimal:
+    """Leave a price of four decimals or fewer as it is.
+
+    >>> _rounded_up(Decimal("0.16")), _rounded_up(Decimal("0.12341"))
+    (Decimal('0.16'), Decimal('0.1235'))
+    """
+    return price if price == price.quantize(_FINEST) else price.quantize(_FINEST, rounding=ROUND_CEILING)
 
 
 def yuan(amount: Decimal) -> str:

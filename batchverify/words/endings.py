@@ -31,9 +31,9 @@ _NOT_ASKED: Mapping[str, Saying] = {
     ),
     "quota": Saying(
         "The package is used up, so this row has no answer. Nothing was billed for it.",
-        f"Buy a package in the vendor's console. {_RESUME}",
+        f"Buy a package in the vendor's console; where you keep count here, enter it with `quota add`. {_RESUME}",
         "套餐包已用完，此行未核验、未计费。",
-        f"请在供应商控制台购买套餐包。{_RESUME_ZH}",
+        f"请在供应商控制台购买套餐包；如在本机登记额度，请用 quota add 录入。{_RESUME_ZH}",
     ),
     "quota_expired": Saying(
         "The package has expired, so this row has no answer. Nothing was billed for it.",
