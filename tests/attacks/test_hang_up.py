@@ -8,10 +8,12 @@ import time
 
 from batchverify.store.ledger import Ledger
 from tests.builders import read_rows, rows
+from tests.faults import Danger, proves
 
 PEOPLE = 300
 
 
+@proves(Danger.HUNG_UP)
 def test_a_hang_up_drains_and_writes_what_there_is(desk, sandbox):
     sandbox.vendor.latency_seconds = 0.05
     path = desk.sheet(rows(PEOPLE))

@@ -11,6 +11,7 @@ from batchverify.errors import HomeError
 from batchverify.job import Options
 from tests.attacks.test_interleavings import LeapingClock
 from tests.builders import rows
+from tests.faults import Danger, proves
 
 
 def test_after_the_ledger_fails_no_ask_leaves_that_is_not_written_down(desk, sandbox):
@@ -36,7 +37,13 @@ def test_after_the_ledger_fails_no_ask_leaves_that_is_not_written_down(desk, san
     assert states["answered"] <= sandbox.bill.billed() <= states["answered"] + states.get("open", 0)
 
 
-@pytest.mark.parametrize("leap", [timedelta(days=-1), timedelta(days=400), timedelta(minutes=-5)])
+@pytest.mark.parametrize(
+    "leap",
+    [timedelta(days=-1), timedelta(days=400), timedelta(minutes=-5)],
+    ids=["a day back", "a year forward", "five minutes back"],
+)
+@proves(Danger.CLOCK_BACK, case="a day back")
+@proves(Danger.CLOCK_FORWARD, case="a year forward")
 def test_a_clock_set_in_the_middle_of_a_run_costs_nothing(desk, sandbox, leap):
     clock = LeapingClock()
     moved = []
@@ -59,6 +66,7 @@ def test_a_clock_set_in_the_middle_of_a_run_costs_nothing(desk, sandbox, leap):
     assert sandbox.bill.total() == 60
 
 
+@proves(Danger.CLOCK_BACK_BETWEEN)
 def test_answers_that_seem_to_come_from_the_future_are_not_bought_again(desk, sandbox):
     ahead = LeapingClock()
     ahead.wall += timedelta(days=2)

@@ -9,9 +9,11 @@ import pytest
 from tests.campaigns.invariants import Sheet, check
 from tests.campaigns.kills import campaign
 from tests.campaigns.people import people, write_sheet
+from tests.faults import Danger, proves
 
 
 @pytest.mark.slow
+@proves(Danger.KILLED_AT_RANDOM)
 def test_runs_killed_at_random_lose_no_row_and_pay_nothing_twice(tmp_path):
     findings = campaign(tmp_path, kills=100, seed=20)
 

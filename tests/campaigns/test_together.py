@@ -9,9 +9,11 @@ import pytest
 from tests.campaigns.invariants import Sheet, check
 from tests.campaigns.people import people, write_sheet
 from tests.campaigns.processes import ended
+from tests.faults import Danger, proves
 
 
 @pytest.mark.slow
+@proves(Danger.TWO_PROCESSES)
 def test_two_processes_on_one_home_and_one_file_ask_each_question_once(desk, vendor):
     rows = people(150)
     source = write_sheet(desk.folder / "people.csv", rows)
@@ -26,6 +28,7 @@ def test_two_processes_on_one_home_and_one_file_ask_each_question_once(desk, ven
 
 
 @pytest.mark.slow
+@proves(Danger.MANY_PROCESSES)
 def test_five_processes_keep_one_rate_and_share_what_they_have_in_common(desk, vendor):
     sheets = []
     for number in range(5):
@@ -48,6 +51,7 @@ def test_five_processes_keep_one_rate_and_share_what_they_have_in_common(desk, v
 
 
 @pytest.mark.slow
+@proves(Danger.MANY_PROCESSES)
 def test_twenty_processes_keep_one_rate_ask_each_question_once_and_spend_each_cap_to_the_last_ask(desk, vendor):
     sheets, twenty = [], []
     for number in range(20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from tests.campaigns.people import people, person, write_sheet
+from tests.faults import Danger, proves
 
 
 def test_inspect_shows_columns_with_masked_examples_and_asks_nothing(desk, vendor):
@@ -100,6 +101,7 @@ def test_doctor_sees_a_record_that_was_rewritten_and_ends_with_5(desk):
     assert f"BAD  sandbox ledger chains: Runs whose record was changed: {job}.1." in ended.out
 
 
+@proves(Danger.DAMAGED)
 def test_a_ledger_that_is_damaged_is_refused_with_5_and_never_made_anew(desk, vendor):
     write_sheet(desk.folder / "people.csv", people(2))
     desk.run("run", "people.csv", "--yes")

@@ -14,6 +14,7 @@ import pytest
 from tests.campaigns.invariants import Sheet, check
 from tests.campaigns.people import people, read_result, write_sheet
 from tests.campaigns.processes import APP_CODE, clean_environment, ended, wait_until
+from tests.faults import Danger, proves
 
 ROWS = 200
 
@@ -31,7 +32,9 @@ def _stopped(desk, vendor, *signals: int):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@proves(Danger.CTRL_C, case="Ctrl-C")
+@proves(Danger.SIGTERM, case="SIGTERM")
 def test_one_signal_drains_settles_writes_and_ends_with_130(desk, vendor, number):
     end = _stopped(desk, vendor, number)
 
@@ -51,6 +54,7 @@ def test_one_signal_drains_settles_writes_and_ends_with_130(desk, vendor, number
 
 
 @pytest.mark.slow
+@proves(Danger.STOPPED_TWICE)
 def test_two_signals_leave_at_once_and_what_is_in_flight_is_in_doubt(desk, vendor):
     vendor.post("faults", [{"fault": "never", "at": list(range(20, 400))}])
     began = time.monotonic()

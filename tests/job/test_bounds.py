@@ -9,8 +9,10 @@ from batchverify.job import Bounds, Mandate, Options
 from batchverify.sandbox import Fault, Rule
 from batchverify.store.ledger import Ledger
 from tests.builders import a_card, a_row, rows
+from tests.faults import Danger, proves
 
 
+@proves(Danger.BUDGET)
 def test_a_cap_of_ten_on_a_hundred_rows_asks_ten_exactly(desk, sandbox):
     result = desk.verify(rows(100), bounds=Bounds(max_asks=10))
 
@@ -183,6 +185,7 @@ def test_the_rate_is_kept(desk, sandbox):
     assert sandbox.bill.max_per_second() <= 25
 
 
+@proves(Danger.SAME_CARD)
 def test_a_card_is_asked_four_times_a_day(desk, sandbox):
     card = a_card(7)
 

@@ -3,6 +3,7 @@
 import random
 
 from tests.builders import a_row, rows
+from tests.faults import Danger, proves
 
 _FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９x")
 
@@ -13,6 +14,7 @@ def a_thousand_rows_with_400_questions():
     return people
 
 
+@proves(Danger.DUPLICATES_ACROSS)
 def test_a_thousand_rows_with_400_questions_cost_400_and_then_nothing(desk, sandbox):
     people = a_thousand_rows_with_400_questions()
     path = desk.sheet(people)
@@ -44,6 +46,7 @@ def test_a_thousand_rows_with_400_questions_cost_400_and_then_nothing(desk, sand
     assert set(other.column("bv_source")) == {"reused-simulated", "duplicate-simulated"}
 
 
+@proves(Danger.DUPLICATES_WRITTEN)
 def test_the_same_person_written_differently_is_asked_once(verify, sandbox):
     person = next(row for row in (a_row(number) for number in range(100)) if row["idCard"].endswith("X"))
     twin = person | {"idCard": f" {person['idCard'].translate(_FULL_WIDTH)}"}

@@ -14,6 +14,7 @@ from batchverify.store.home import Home
 from batchverify.store.ledger import Ledger
 from batchverify.words import RESULT_COLUMNS, Lang
 from tests.builders import a_row, an_id, read_rows, rows
+from tests.faults import Danger, proves
 
 FOREIGN = ("NA", "00123", "=1+1", "1E5", "", "null", " 留 空 ", "1,5", "'x")
 
@@ -94,17 +95,17 @@ def test_a_job_that_was_not_run_cannot_be_drawn(desk):
         desk.render("s-aaaaaaaa")
 
 
-def test_the_input_edited_during_the_run_does_not_change_what_is_asked(desk, sandbox):
+@proves(Danger.INPUT_EDITED)
+def test_the_input_edited_during_the_run_does_not_change_what_is_asked_and_is_not_written_to(desk, sandbox):
     path = desk.sheet(rows(3))
 
-    def edit():
-        path.write_text(path.read_text("utf-8-sig").replace(an_id(1), an_id(900)), "utf-8")
-
-    desk.onlooker.on_asking = edit
+    edited = path.read_text("utf-8-sig").replace(an_id(1), an_id(900))
+    desk.onlooker.on_asking = lambda: path.write_text(edited, "utf-8", newline="")
     result = desk.verify(path)
 
     assert result.column("身份证号") == [an_id(1), an_id(2), an_id(3)]
-    assert an_id(900) in path.read_text("utf-8")
+    with path.open(encoding="utf-8", newline="") as file:
+        assert file.read() == edited
     assert result.path != path
     with pytest.raises(InputError, match="was changed since the job"):
         desk.resume(result.job)

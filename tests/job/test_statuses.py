@@ -6,6 +6,7 @@ from batchverify.job import Asking, Options
 from batchverify.model import CheckLevel, Product
 from batchverify.sandbox import Fault, Rule
 from tests.builders import a_card, a_row, an_id, rows
+from tests.faults import Danger, proves
 
 #: Of RELIABILITY §2: a fault that strikes one ask, the row's status and code, and how many asks it took.
 FAULTS = {
@@ -172,7 +173,8 @@ def test_blank_rows_and_sums_are_no_questions(desk, sandbox):
     assert result.statuses == ["matched", "", "matched"]
 
 
-def test_duplicates_name_the_row_that_was_asked(verify, sandbox):
+@proves(Danger.DUPLICATES)
+def test_duplicates_are_asked_once_and_name_the_row_that_was_asked(verify, sandbox):
     result = verify([a_row(1), a_row(2), a_row(1), a_row(1)])
 
     assert result.column("bv_duplicate_of") == ["", "", "2", "2"]
@@ -182,6 +184,7 @@ def test_duplicates_name_the_row_that_was_asked(verify, sandbox):
     assert result.json["asks"]["saved"] == {"duplicate": 2, "reused": 0, "blocked": 0}
 
 
+@proves(Danger.SAME_ID)
 def test_two_cards_of_one_person_are_never_asked_at_once(desk, sandbox):
     sandbox.vendor.latency_seconds = 0.01
     people = [a_row(person, accountNo=a_card(100 * person + card)) for card in range(6) for person in range(1, 5)]
@@ -193,6 +196,7 @@ def test_two_cards_of_one_person_are_never_asked_at_once(desk, sandbox):
     assert sandbox.bill.max_in_flight > 1
 
 
+@proves(Danger.SAME_CARD)
 def test_two_names_of_one_card_are_never_asked_at_once(desk, sandbox):
     sandbox.vendor.latency_seconds = 0.01
     people = [a_row(10 * card + person, accountNo=a_card(card)) for person in range(4) for card in range(1, 6)]

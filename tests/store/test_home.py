@@ -10,6 +10,7 @@ from batchverify.errors import HomeError
 from batchverify.store import files
 from batchverify.store.files import create_once, write_synced
 from batchverify.store.home import Home, boot_id
+from tests.faults import Danger, proves
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and flock are POSIX")
 
@@ -108,6 +109,7 @@ except HomeError as error:
 
 
 @posix
+@proves(Danger.FULL_AT_START)
 def test_a_full_disk_is_noticed_before_the_first_ask(tmp_path):
     found = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "home")],

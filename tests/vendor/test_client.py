@@ -28,6 +28,7 @@ from batchverify.model import Product, Query, Secret
 from batchverify.vendor.client import Client
 from batchverify.vendor.products import parse_endpoint
 from batchverify.vendor.wire import MAX_ANSWER_BYTES
+from tests.faults import Danger, proves
 from tests.vendor.raw_answers import APP_CODE, FIELDS, REQUEST_ID, answer, ask_once, chunked, client_of, refused, says, silence
 
 
@@ -153,6 +154,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@proves(Danger.RESET_UNREAD, case="reset before the request is read")
 def test_under_every_fault_an_ask_is_one_request_and_its_error_says_what_it_means_for_the_bill(
     fault, listen, run, query, leaks_nothing
 ):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from batchverify.errors import InDoubt, NotSent
+from tests.faults import Danger, proves
 from tests.vendor.raw_answers import FIELDS, answer, client_of, says, silence
 
 OTHER = {**FIELDS, "idCard": "11010119900101002X"}
@@ -45,6 +46,7 @@ def test_a_connection_on_which_something_odd_was_seen_is_not_used_again(data, li
 
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"], ids=["silent", "408"])
+@proves(Danger.STALE)
 def test_after_a_stale_connection_the_next_ask_is_sent_once_over_a_new_one(last_words, listen, run, query):
     def script(peer):
         peer.read()
@@ -65,6 +67,7 @@ def test_after_a_stale_connection_the_next_ask_is_sent_once_over_a_new_one(last_
     assert (server.connections, len(server.requests)) == (2, 2)
 
 
+@proves(Danger.DIES_UNDER_ASK)
 def test_an_ask_written_into_a_connection_that_just_died_is_in_doubt_and_never_sent_again(listen, run, query, leaks_nothing):
     server = listen(says(answer(), then="close"))
 
