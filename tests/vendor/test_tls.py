@@ -2,19 +2,26 @@
 
 import asyncio
 import datetime as dt
+import re
 import ssl
+from collections.abc import Iterator
 
+import click
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from batchverify.cli.main import cli
 from batchverify.errors import InDoubt, NotSent
 from batchverify.model import Secret
+from batchverify.settings import Settings
 from batchverify.vendor.client import Client
 from batchverify.vendor.products import parse_endpoint
 from batchverify.vendor.wire import tls_context
+from tests.builders import a_row
+from tests.faults import Danger, proves
 
 BODY = b'{"status":"01","idCard":"11010119900101001X"}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
@@ -96,6 +103,12 @@ def answers(peer):
         peer.send(ANSWER)
 
 
+def tells_what_it_saw(peer):
+    """Answer a handshake as a port of plain HTTP does."""
+    peer.wait_for_data()
+    peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
 async def ask(server, query, *, times=1, deadline_seconds=5.0):
     endpoint = parse_endpoint(f"https://localhost:{server.port}")
     async with Client(endpoint, Secret("test-appcode"), connections=2, deadline_seconds=deadline_seconds) as client:
@@ -120,14 +133,7 @@ BAD = {
 
 @pytest.mark.parametrize("how", BAD)
 def test_a_server_that_cannot_prove_who_it_is_sees_nothing_of_an_ask(how, authority, listen, run, *, query, leaks_nothing):
-    def tells_what_it_saw(peer):
-        if how == "plain port":
-            peer.wait_for_data()
-            peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-        else:
-            answers(peer)
-
-    server = listen(tells_what_it_saw, BAD[how](authority))
+    server = listen(tells_what_it_saw if how == "plain port" else answers, BAD[how](authority))
 
     with pytest.raises(NotSent) as caught:
         run(ask(server, query))
@@ -139,6 +145,40 @@ def test_a_server_that_cannot_prove_who_it_is_sees_nothing_of_an_ask(how, author
     )
     assert server.requests == []
     leaks_nothing(caught.value)
+
+
+@pytest.mark.parametrize("how", BAD)
+@proves(Danger.TLS_EXPIRED, case="expired")
+@proves(Danger.TLS_WRONG_HOST, case="wrong host")
+@proves(Danger.TLS_SELF_SIGNED, case="unknown authority")
+@proves(Danger.TLS_PLAIN_PORT, case="plain port")
+def test_a_job_tries_a_server_that_cannot_prove_who_it_is_five_times_and_nothing_leaves_or_is_billed(
+    how, authority, listen, desk
+):
+    server = listen(tells_what_it_saw if how == "plain port" else answers, BAD[how](authority))
+    desk.endpoint = f"https://localhost:{server.port}"
+
+    result = desk.verify([a_row()])
+
+    assert (result.statuses, result.column("bv_code"), result.column("bv_billed")) == (["failed"], ["tls"], ["0"])
+    assert (server.connections, server.requests) == (5, [])
+    asks = result.json["asks"]
+    assert (asks["sent"], asks["not_billed"]) == (5, 5)
+
+
+def test_no_option_and_no_setting_looks_away_from_a_certificate():
+    options = [option.name or "" for command in every_command(cli) for option in command.params]
+    words = [*options, *Settings.model_fields]
+
+    assert "endpoint" in words
+    assert [word for word in words if re.search("insecure|tls|ssl|cert|trust|unverified|skip_verif", word)] == []
+
+
+def every_command(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from every_command(command)
 
 
 def test_tls_older_than_1_2_is_not_spoken(authority, listen, run, query):
