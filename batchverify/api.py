@@ -77,6 +77,7 @@ def verify_file(
     qps: float | None = None,
     concurrency: int | None = None,
     mask: bool = False,
+    cost_by: str | None = None,
     purpose: str = "",
     authorization: str = "",
     operator: str | None = None,
@@ -114,6 +115,7 @@ def verify_file(
         upgrade_15=upgrade_15,
         reuse_days=0 if fresh else reuse_days,
         mask=mask,
+        cost_by=cost_by,
         lang=lang,
         mandate=Mandate(purpose=purpose, authorization=authorization, operator=settings.operator),
     )
@@ -237,6 +239,7 @@ def _options(
     upgrade_15: bool,
     reuse_days: float | None,
     mask: bool = False,
+    cost_by: str | None = None,
     lang: LangWord = "en",
     mandate: Mandate | None = None,
 ) -> Options:
@@ -250,6 +253,6 @@ def _options(
             reuse_days_matched=settings.reuse_days_matched if reuse_days is None else reuse_days,
             reuse_days_other=settings.reuse_days_other if reuse_days is None else reuse_days,
         ),
-        delivery=Delivery(output=output, lang=_word(Lang, lang, of="lang"), mask=mask),
+        delivery=Delivery(output=output, lang=_word(Lang, lang, of="lang"), mask=mask, cost_by=cost_by),
         mandate=mandate or Mandate(),
     )

@@ -135,6 +135,7 @@ delivery_options = _stack(
         help="Result file. Default: NAME.verified.xlsx or .csv beside the input.",
     ),
     click.option("--mask", is_flag=True, help="Mask names and numbers in the result."),
+    click.option("--cost-by", metavar="COLUMN", help="Split the bill by a column of the sheet: header, letters or number."),
     lang_option,
 )
 mandate_options = _stack(
@@ -187,7 +188,9 @@ def options_of(given: Mapping[str, Any], settings: Settings) -> Options:
             reuse_days_matched=settings.reuse_days_matched if days is None else days,
             reuse_days_other=settings.reuse_days_other if days is None else days,
         ),
-        delivery=Delivery(output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask"))),
+        delivery=Delivery(
+            output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask")), cost_by=given.get("cost_by")
+        ),
         mandate=Mandate(
             purpose=given.get("purpose", ""), authorization=given.get("authorization", ""), operator=settings.operator
         ),
@@ -229,6 +232,8 @@ def with_output(options: Options, given: Mapping[str, Any]) -> Options:
         delivery = replace(delivery, lang=Lang(given["lang"]))
     if given.get("mask"):
         delivery = replace(delivery, mask=True)
+    if given.get("cost_by") is not None:
+        delivery = replace(delivery, cost_by=given["cost_by"])
     return replace(options, delivery=delivery)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from batchverify.job.cost_by import CostBy
 from batchverify.job.lines import Line, Lines
 from batchverify.job.realm import Realm
 from batchverify.model import Attempt, AttemptState, Blocked, Outcome, Query, Record, RowSource, RowStatus
@@ -69,6 +70,7 @@ class Annotation:
     scope: Scope
     reason: str
     lock: timedelta
+    cost_by: CostBy | None = None
     counts: Counts = field(default_factory=Counts)
 
     def __iter__(self) -> Iterator[tuple[Record, Outcome | None]]:
@@ -88,6 +90,11 @@ class Annotation:
             if outcome is not None:
                 outcome = replace(outcome, row_tag=self._row_tag(line))
                 self.counts.add(outcome)
+                if self.cost_by is not None:
+                    asks = () if line.key is None or line.key in kept else attempts.get(line.key, ())
+                    mine = (attempt for attempt in asks if attempt.job == self.scope.job)
+                    is_first = line.key is not None and first.get(line.key) == line.record.number
+                    self.cost_by.add(line.record, outcome, mine, is_first=is_first)
             yield line.record, outcome
 
     def _outcome(

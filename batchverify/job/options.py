@@ -56,11 +56,12 @@ class Asking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What comes out, and in whose words."""
+    """What comes out, and in whose words. `cost_by` names the column that splits the bill."""
 
     output: Path | None = None
     lang: Lang = Lang.EN
     mask: bool = False
+    cost_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

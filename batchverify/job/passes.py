@@ -20,6 +20,7 @@ from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
 from batchverify.job.clock import SystemClock
+from batchverify.job.cost_by import CostBy
 from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds, Options
 from batchverify.job.plan import Plan, day_of, make_plan, scope_of
@@ -167,7 +168,15 @@ def _opened(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table,
     ) as table:
         wanted = _AUTO_FIELDS if options.asking.product is None else ROUTES[options.asking.product][1]
         optional = () if options.asking.product is not None else (Field.ACCOUNT_NO, Field.MOBILE)
-        yield table, choose_columns(table, wanted=wanted, optional=optional, mapping=reading.mapping)
+        columns = choose_columns(table, wanted=wanted, optional=optional, mapping=reading.mapping)
+        _cost_by(table, columns, options)  # a wrong name is told before anything is paid
+        yield table, columns
+
+
+def _cost_by(table: Table, columns: ColumnMap, options: Options) -> CostBy | None:
+    """The column that splits the bill, with nothing counted yet; None where none is named."""
+    spelled = options.delivery.cost_by
+    return None if spelled is None else CostBy.of(table, columns, spelled)
 
 
 @contextmanager
@@ -278,6 +287,7 @@ def _drawn(
         scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=as_of),
         reason=run.reason,
         lock=lock_of(session.settings),
+        cost_by=_cost_by(opened.table, opened.columns, opened.options),
     )
     rendered = render(annotation, job, run, options=opened.options, settings=session.settings)
     realm.ledger.finish_job(job.id, at=None if annotation.counts.open else as_of)

@@ -16,11 +16,12 @@ from typing import BinaryIO
 
 from batchverify.errors import InputError
 from batchverify.job.annotate import Annotation, Counts
+from batchverify.job.cost_by import kind_of
 from batchverify.job.options import Options
 from batchverify.job.realm import Realm
-from batchverify.model import AttemptState, Billed, RowStatus, Sheet
+from batchverify.model import RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
-from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
+from batchverify.report.summary import Bill, BillKind, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
 from batchverify.rules.outcomes import REFUSALS
 from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import window_of
@@ -171,6 +172,16 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
     realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
     runs = realm.ledger.runs(job.id)
     left = run.spec.wallet_left
+    tally = Tally(
+        status=counts.statuses,
+        unique=counts.unique,
+        duplicate=counts.duplicate,
+        reused=counts.reused,
+        blocked=counts.blocked,
+    )
+    bill = bill_of(realm.ledger.bill(job.id))
+    if annotation.cost_by is not None:
+        bill = replace(bill, cost_by=annotation.cost_by.header, groups=annotation.cost_by.groups(bill, tally))
     return summarize(
         job=job.id,
         run=run.id,
@@ -179,14 +190,8 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
         input=InputFacts(name=table.path.name, sha256=table.sha256, sheet=table.sheet or "", encoding=table.encoding or ""),
         product=options.asking.product,
         endpoint_host=options.endpoint_host,
-        tally=Tally(
-            status=counts.statuses,
-            unique=counts.unique,
-            duplicate=counts.duplicate,
-            reused=counts.reused,
-            blocked=counts.blocked,
-        ),
-        bill=bill_of(realm.ledger.bill(job.id)),
+        tally=tally,
+        bill=bill,
         unit_price=unit_price_of(runs, run, settings),
         quota=Quota(
             total=run.spec.wallet_total,
@@ -213,29 +218,23 @@ def unit_price_of(runs: Sequence[Run], last: Run, settings: Settings) -> Decimal
 
 def bill_of(rows: Sequence[BillRow]) -> Bill:
     """A job's asks added up: by what they cost, by status, by the vendor's 10-minute window."""
-    kinds: Counter[str] = Counter()
+    kinds: Counter[BillKind] = Counter()
     by_status: Counter[RowStatus] = Counter()
     windows: dict[tuple[datetime, datetime], list[int]] = {}
     for row in rows:
-        match row.state, row.billed:
-            case AttemptState.NOT_BILLED, _:
-                kinds["not_billed"] += row.asks
-            case AttemptState.ANSWERED, Billed.YES:
-                kinds["billed"] += row.asks
-                by_status[verdict(row.product, row.code)] += row.asks
-            case AttemptState.ANSWERED, Billed.NO:
-                kinds["free"] += row.asks
-            case _:
-                kinds["in_doubt"] += row.asks
+        kind = kind_of(row.state, row.billed)
+        kinds[kind] += row.asks
+        if kind is BillKind.BILLED:
+            by_status[verdict(row.product, row.code)] += row.asks
         window = window_of(row.at)
         sums = windows.setdefault((window.start, window.end), [0, 0])
         sums[0] += row.asks
-        sums[1] += row.asks if row.state is AttemptState.ANSWERED and row.billed is Billed.YES else 0
+        sums[1] += row.asks if kind is BillKind.BILLED else 0
     return Bill(
-        billed=kinds["billed"],
-        free=kinds["free"],
-        not_billed=kinds["not_billed"],
-        in_doubt=kinds["in_doubt"],
+        billed=kinds[BillKind.BILLED],
+        free=kinds[BillKind.FREE],
+        not_billed=kinds[BillKind.NOT_BILLED],
+        in_doubt=kinds[BillKind.IN_DOUBT],
         windows=tuple(
             WindowBill(start=start, end=end, asks=asks, billed=billed) for (start, end), (asks, billed) in sorted(windows.items())
         ),

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 from batchverify.model import RowStatus, Sheet
 from batchverify.report.legend import legend_sheet
-from batchverify.report.summary import Ending, Summary
+from batchverify.report.summary import BillKind, Ending, GroupBill, Summary
 from batchverify.rules.prices import yuan
 from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, label_of_status
 
 _SUMMARY_WIDTHS = (54, 14, 14, 50)
 _QUOTA_WIDTHS = (66, 14, 14, 14)
+_SPLIT_WIDTHS = (66, 14, 14, 14, 14, 14, 14)
 
 Row = tuple[str | int, ...]
 _Words = Mapping[str, str]
@@ -59,6 +60,7 @@ _EN: _Words = {
     "free": "Answered free of charge",
     "not_billed": "Without an answer, not billed",
     "in_doubt": "In doubt, perhaps billed",
+    "in_doubt_short": "In doubt",
     "saved_asks": "Asks saved",
     "by_duplicate": "By duplicates",
     "by_reused": "By earlier answers",
@@ -66,7 +68,10 @@ _EN: _Words = {
     "billed_by_status": "Billed by status",
     "windows": "Windows of 10 minutes, as in the vendor's usage list (Beijing time)",
     "from_to": "From – to",
-    "groups": "By the chosen column",
+    "groups": "By column {column}",
+    "blank": "(blank)",
+    "elsewhere": "(other values, or in no row any more)",
+    "yuan_most": "Yuan at most",
     "value": "Value",
     "packages": "Packages",
     "bought": "Bought",
@@ -122,6 +127,7 @@ _ZH: _Words = {
     "free": "已答复、免费",
     "not_billed": "未答复、未计费",
     "in_doubt": "结果未知、可能已计费",
+    "in_doubt_short": "结果未知",
     "saved_asks": "节省的调用",
     "by_duplicate": "因重复行",
     "by_reused": "因历史复用",
@@ -129,7 +135,10 @@ _ZH: _Words = {
     "billed_by_status": "已计费调用（按核验结果）",
     "windows": "每10分钟窗口（与服务商“使用明细”对应，北京时间）",
     "from_to": "起止时间",
-    "groups": "按所选列",
+    "groups": "按“{column}”列",
+    "blank": "（空白）",
+    "elsewhere": "（其他取值，或已不在表中）",
+    "yuan_most": "最高（元）",
     "value": "取值",
     "packages": "套餐包",
     "bought": "已购",
@@ -253,15 +262,24 @@ def _quota_sheet(summary: Summary, lang: Lang) -> Sheet:
             draft.add(label_of_status(status, lang), asks, yuan(price * asks))
     draft.add(words["total"], bill.billed, yuan(price * bill.billed))
     _add_packages(draft, summary, words)
-    if bill.groups:
-        draft.section(words["groups"], words["asks"], words["billed"], words["yuan"])
-        for value, asks, billed in bill.groups:
-            draft.add(value, asks, billed, yuan(price * billed))
+    if bill.cost_by:
+        _add_groups(draft, summary, words)
     draft.section(words["windows"], words["asks"], words["billed"], words["yuan"])
     for one in bill.windows:
         span = f"{beijing_time(one.start)[:19].replace('T', ' ')} – {beijing_time(one.end)[11:19]}"
         draft.add(span, one.asks, one.billed, yuan(price * one.billed))
-    return draft.sheet(_QUOTA_WIDTHS)
+    return draft.sheet(_SPLIT_WIDTHS if bill.cost_by else _QUOTA_WIDTHS)
+
+
+def _add_groups(draft: _Draft, summary: Summary, words: _Words) -> None:
+    bill, price = summary.bill, summary.cost.unit_price
+    heading = [words[word] for word in ("asks", "billed", "in_doubt_short", "saved", "yuan", "yuan_most")]
+    draft.section(words["groups"].format(column=bill.cost_by), *heading)
+    lines = [(words["elsewhere"] if one.value is None else one.value or words["blank"], one) for one in bill.groups]
+    total = GroupBill(value=None, **{kind.value: bill.count(kind) for kind in BillKind}, saved=summary.tally.saved)
+    for label, one in (*lines, (words["total"], total)):
+        costs = (yuan(price * one.billed), yuan(price * (one.billed + one.in_doubt)))
+        draft.add(label, one.asks, one.billed, one.in_doubt, one.saved, *costs)
 
 
 def _add_packages(draft: _Draft, summary: Summary, words: _Words) -> None:

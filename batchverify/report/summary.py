@@ -57,6 +57,11 @@ class Tally:
     def total(self) -> int:
         return sum(self.status.values())
 
+    @property
+    def saved(self) -> int:
+        """Rows that cost no ask."""
+        return self.duplicate + self.reused + self.blocked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowBill:
@@ -68,11 +73,37 @@ class WindowBill:
     billed: int
 
 
+class BillKind(StrEnum):
+    """What an ask costs, as far as that is known."""
+
+    BILLED = "billed"
+    FREE = "free"
+    NOT_BILLED = "not_billed"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupBill:
+    """The asks of one value of the column that splits the bill. "" is the blank value, None asks that are in no row any more."""
+
+    value: str | None
+    billed: int = 0
+    free: int = 0
+    not_billed: int = 0
+    in_doubt: int = 0
+    saved: int = 0
+
+    @property
+    def asks(self) -> int:
+        return self.billed + self.free + self.not_billed + self.in_doubt
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
     """Asks counted by what they cost. `by_status` has the billed asks under the status of their answer.
 
-    `planned` is how many asks the plan named, None where there was none; `groups` are (value, asks, billed) of `--cost-by`.
+    `planned` is how many asks the plan named, None where there was none; `groups` split all of it by the values of the
+    column `cost_by`, "" for no such column.
     """
 
     billed: int = 0
@@ -82,11 +113,21 @@ class Bill:
     windows: tuple[WindowBill, ...] = ()
     by_status: Mapping[RowStatus, int] = field(default_factory=dict)
     planned: int | None = None
-    groups: tuple[tuple[str, int, int], ...] = ()
+    cost_by: str = ""
+    groups: tuple[GroupBill, ...] = ()
 
     @property
     def sent(self) -> int:
         return self.billed + self.free + self.not_billed + self.in_doubt
+
+    def count(self, kind: BillKind) -> int:
+        """Count the asks of one kind."""
+        return {
+            BillKind.BILLED: self.billed,
+            BillKind.FREE: self.free,
+            BillKind.NOT_BILLED: self.not_billed,
+            BillKind.IN_DOUBT: self.in_doubt,
+        }[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +240,7 @@ class Summary:
                 {"from": beijing_time(one.start), "to": beijing_time(one.end), "asks": one.asks, "billed": one.billed}
                 for one in bill.windows
             ],
+            **({"cost_by": _cost_by(bill, cost.unit_price)} if bill.cost_by else {}),
             "outputs": [{"path": output.path, "sha256": output.sha256} for output in self.outputs],
             "started_at": beijing_time(self.started_at),
             "ended_at": beijing_time(self.ended_at),
@@ -209,6 +251,27 @@ class Summary:
     def as_text(self) -> str:
         """Give the JSON document as it stands in `NAME.summary.json` and on stdout."""
         return json.dumps(self.as_json(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _cost_by(bill: Bill, unit_price: Decimal) -> dict[str, Any]:
+    """Spell the split bill. `value` is null for asks that are in no row any more."""
+    return {
+        "column": bill.cost_by,
+        "groups": [
+            {
+                "value": one.value,
+                "asks": one.asks,
+                "billed": one.billed,
+                "free": one.free,
+                "not_billed": one.not_billed,
+                "in_doubt": one.in_doubt,
+                "saved": one.saved,
+                "min": yuan(unit_price * one.billed),
+                "max": yuan(unit_price * (one.billed + one.in_doubt)),
+            }
+            for one in bill.groups
+        ],
+    }
 
 
 def summarize(
@@ -245,7 +308,7 @@ def summarize(
         unit_price=unit_price,
         low=asked.min,
         high=asked.max,
-        saved=unit_price * (tally.duplicate + tally.reused + tally.blocked),
+        saved=unit_price * tally.saved,
     )
     return Summary(
         job=job,

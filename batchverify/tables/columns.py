@@ -87,7 +87,10 @@ def choose_columns(
     ours = result_columns(table.header)
     header = tuple("" if index in ours.values() else word for index, word in enumerate(table.header))
     _refuse_secrets(table, header)
-    named = {one: _named_column(table, one, spelled) for one, spelled in (mapping or {}).items()}
+    named = {
+        one: find_column(table, spelled, purpose=f"for {str(one)!r}", option=f"--map {one}=")
+        for one, spelled in (mapping or {}).items()
+    }
     _refuse_person_as_header(table, named)
     required = tuple(wanted)
     fields = [one for one in (*required, *optional) if one not in named]
@@ -206,8 +209,11 @@ def _differ(sample: Sequence[Record], column: int, other: int) -> bool:
     return any(record.cells[column] != record.cells[other] for record in sample)
 
 
-def _named_column(table: Table, one: Field, spelled: str) -> int:
-    """Find the column that the user names: by its header, else by letters, else by number."""
+def find_column(table: Table, spelled: str, *, purpose: str, option: str) -> int:
+    """Find the column that the user names: by its header, else by letters, else by number.
+
+    `purpose` and `option` say what for and how, in the `InputError` where there is none or more than one.
+    """
     width = len(table.header)
     same = [index for index, word in enumerate(table.header) if word.strip() == spelled.strip() != ""]
     same = same or [
@@ -216,7 +222,7 @@ def _named_column(table: Table, one: Field, spelled: str) -> int:
     if len(same) > 1:
         letters = ", ".join(map(column_letters, same))
         raise InputError(
-            f"{table.name} has several columns {spelled!r}: {letters}. Name one by its letters: --map {one}={column_letters(same[0])}."
+            f"{table.name} has several columns {spelled!r}: {letters}. Name one by its letters: {option}{column_letters(same[0])}."
         )
     if same:
         return same[0]
@@ -224,7 +230,7 @@ def _named_column(table: Table, one: Field, spelled: str) -> int:
         return COLUMN_INDEXES[spelled.upper()]
     if spelled.isascii() and spelled.isdecimal() and 1 <= int(spelled) <= width:
         return int(spelled) - 1
-    raise InputError(f"{table.name} has no column {spelled!r} for {str(one)!r}. {_what_it_has(table, table.header)}")
+    raise InputError(f"{table.name} has no column {spelled!r} {purpose}. {_what_it_has(table, table.header)}")
 
 
 def _refuse_person_as_header(table: Table, named: Mapping[Field, int]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from batchverify.model import Product, RowSource, RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
-from batchverify.report.summary import Bill, Ending, InputFacts, Quota, Summary, Tally, WindowBill, summarize
+from batchverify.report.summary import Bill, Ending, GroupBill, InputFacts, Quota, Summary, Tally, WindowBill, summarize
 from batchverify.words import RESULT_COLUMNS, Lang, label_of_source, label_of_status
 
 AT = datetime(2026, 11, 24, 2, 50, 1, tzinfo=UTC)
@@ -63,14 +63,21 @@ def test_the_summary_counts_rows_and_money():
 def test_the_quota_sheet_lies_beside_the_vendors_list():
     sheet = summary_sheets(
         a_summary(
-            bill=Bill(billed=2, planned=5, groups=(("总部", 3, 2),), windows=(WindowBill(start=AT, end=END, asks=2, billed=2),))
+            bill=Bill(
+                billed=2,
+                planned=5,
+                cost_by="部门",
+                groups=(GroupBill(value="总部", billed=2, in_doubt=1, saved=4),),
+                windows=(WindowBill(start=AT, end=END, asks=2, billed=2),),
+            )
         ),
         Lang.EN,
     )[1]
 
     assert found(sheet, "2026-11-24 10:50:01 – 11:00:01") == [(2, 2, "0.38")]
     assert found(sheet, "Planned") == [(5, "0.95")]
-    assert found(sheet, "总部") == [(3, 2, "0.38")]
+    assert found(sheet, "总部") == [(3, 2, 1, 4, "0.38", "0.57")]
+    assert ("By column 部门", "Asks", "Billed", "In doubt", "Saved", "Yuan", "Yuan at most") in sheet.rows
     assert found(sheet, "By duplicates") == [(1, "0.19")]
     assert found(sheet, "Left after") == [(18,)]
 
