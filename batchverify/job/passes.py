@@ -71,6 +71,16 @@ class Session:
         return self.built_in or endpoint_of(self.settings).is_loopback
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedJob:
+    """A job that has been run, its last run, and what stands beside its rows."""
+
+    job: Job
+    run: Run
+    options: Options
+    annotation: Annotation
+
+
 def plan_file(path: Path, options: Options, session: Session) -> Plan:
     """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
     with (
@@ -124,6 +134,19 @@ def resume_job(
 
 def render_job(job_id: str, session: Session, *, change: Callable[[Options], Options] = lambda options: options) -> Rendered:
     """Draw a job's result and summary again. Asks nothing; the same bytes each time."""
+    with ended_job(job_id, session, change) as found:
+        return _drawn(found.annotation, found.job, found.run, options=found.options, settings=session.settings)
+
+
+@contextmanager
+def ended_job(
+    job_id: str, session: Session, change: Callable[[Options], Options] = lambda options: options
+) -> Iterator[EndedJob]:
+    """A job with its outcomes, as they were when its last run ended; nothing of the sheet but its keys has been read yet.
+
+    Raises:
+        InputError: There is no such job, it has not been run, or its input is gone or was changed since.
+    """
     with _job_opened(job_id, session, change) as (realm, opened):
         job = opened.job
         runs = realm.ledger.runs(job.id) if job is not None else []
@@ -132,7 +155,8 @@ def render_job(job_id: str, session: Session, *, change: Callable[[Options], Opt
         lines = _lines(opened.table, opened.columns, opened.options, realm, job.created_at)
         with PlanIndex.open(realm.home.tmp) as index:
             index_of(lines, index)
-            return _drawn(opened, lines, index, realm, session, job=job, run=runs[-1])
+            annotation = _annotation(lines, index, realm, session, job=job, run=runs[-1])
+            yield EndedJob(job=job, run=runs[-1], options=opened.options, annotation=annotation)
 
 
 def all_jobs(session: Session) -> list[tuple[Job, list[Run]]]:
@@ -222,7 +246,8 @@ def _pass(
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
         try:
-            return _drawn(opened, lines, index, realm, session, job=job, run=run)
+            annotation = _annotation(lines, index, realm, session, job=job, run=run)
+            return _drawn(annotation, job, run, options=opened.options, settings=settings)
         except (InputError, HomeError) as error:
             # Not as an InputError, which says that nothing was sent.
             raise HomeError(
@@ -269,28 +294,20 @@ def _run(
     return next(one for one in realm.ledger.runs(job.id) if one.id == run.id)
 
 
-def _drawn(
-    opened: _Opened,
-    lines: Lines,
-    index: PlanIndex,
-    realm: Realm,
-    session: Session,
-    *,
-    job: Job,
-    run: Run,
-) -> Rendered:
-    as_of = run.ended_at or session.clock.now()
-    annotation = Annotation(
+def _annotation(lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run) -> Annotation:
+    return Annotation(
         lines=lines,
         index=index,
         realm=realm,
-        scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=as_of),
+        scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=run.ended_at or session.clock.now()),
         reason=run.reason,
         lock=lock_of(session.settings),
-        cost_by=_cost_by(opened.table, opened.columns, opened.options),
     )
-    rendered = render(annotation, job, run, options=opened.options, settings=session.settings)
-    realm.ledger.finish_job(job.id, at=None if annotation.counts.open else as_of)
+
+
+def _drawn(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Rendered:
+    rendered = render(annotation, job, run, options=options, settings=settings)
+    annotation.realm.ledger.finish_job(job.id, at=None if annotation.counts.open else annotation.scope.as_of)
     return rendered
 
 
