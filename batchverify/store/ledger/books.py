@@ -7,17 +7,17 @@ The one thing to know: `close` must run inside the same transaction as the attem
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchverify.model import Billed
 from batchverify.store.ledger.chain import next_link
 from batchverify.store.ledger.rows import Row
+from batchverify.store.ledger.shapes import Want
 from batchverify.store.ledger.wallet import give_back, lay
 
 #: A run that has not written for this long has lost its open attempts to recovery.
 LEASE_SECONDS = 30.0
-#: How much of a key stands in an event: enough to find a row's asks again, too little to test a guess without the vault.
-TAG_BYTES = 4
 
 _ACCOUNT = """
 SELECT number, job, boot, cap_asks, qps, asks_per_card, matched_after, other_after, newest_attempt, ended_at, reason, spent, reserved, seq, head,
@@ -53,12 +53,13 @@ class Account:
 
 
 class Books:
-    """What is counted within one write transaction. `now` is microseconds UTC, `monotonic` seconds."""
+    """What is counted within one write transaction. `now` is microseconds UTC, `monotonic` seconds, `random(n)` gives n bytes."""
 
-    __slots__ = ("_accounts", "_events", "_laid", "_refunded", "_reserved", "_spent", "con", "monotonic", "now")
+    __slots__ = ("_accounts", "_events", "_laid", "_refunded", "_reserved", "_spent", "con", "monotonic", "now", "random")
 
-    def __init__(self, con: sqlite3.Connection, *, now: int, monotonic: float) -> None:
+    def __init__(self, con: sqlite3.Connection, *, now: int, monotonic: float, random: Callable[[int], bytes]) -> None:
         self.con = con
+        self.random = random
         self.now = now
         self.monotonic = monotonic
         self._accounts: dict[int, Account] = {}
@@ -80,14 +81,14 @@ class Books:
         """Count what this transaction took from the purse so far."""
         return self._spent + self._reserved
 
-    def reserve(self, account: Account, attempt: int, key: bytes) -> None:
+    def reserve(self, account: Account, attempt: int, tag: bytes) -> None:
         """Count an attempt as in flight."""
         account.reserved += 1
         self._reserved += 1
-        self.note(account, attempt, key, "reserved", billed=Billed.UNKNOWN)
+        self.note(account, attempt, tag, "reserved", billed=Billed.UNKNOWN)
 
     def settle(
-        self, account: Account, attempt: int, key: bytes, transition: str, *, code: str, billed: Billed, request_id: str = ""
+        self, account: Account, attempt: int, tag: bytes, transition: str, *, code: str, billed: Billed, request_id: str = ""
     ) -> None:
         """Count an attempt as landed. What may have been billed is spent."""
         spent = billed is not Billed.NO
@@ -96,7 +97,7 @@ class Books:
         self._reserved -= 1
         self._spent += spent
         self._laid += spent
-        self.note(account, attempt, key, transition, code=code, billed=billed, request_id=request_id)
+        self.note(account, attempt, tag, transition, code=code, billed=billed, request_id=request_id)
 
     def refund(self, account: Account, *, settled_at: int) -> None:
         """Take back one ask that was counted as spent when it was settled and was not billed after all."""
@@ -104,10 +105,13 @@ class Books:
         self._spent -= 1
         self._refunded.append(settled_at)
 
-    def hold(self, account: Account, key: bytes, code: str, until: int) -> None:
-        """Write down why a key of the run's job was not asked."""
+    def hold(self, account: Account, want: Want, code: str, until: int) -> None:
+        """Write down why a question of the run's job was not asked."""
         account.has_holds = 1
-        self.con.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?)", (account.job, key, code, until))
+        self.con.execute(
+            "INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?, ?)",
+            (account.job, want.key, want.id_tag, want.card_tag, code, until),
+        )
 
     def clear_hold(self, account: Account, key: bytes) -> None:
         """Forget why a key was not asked, for now it is. Most jobs have no hold and pay nothing for this."""
@@ -115,11 +119,10 @@ class Books:
             self.con.execute("DELETE FROM hold WHERE job = ? AND key = ?", (account.job, key))
 
     def note(
-        self, account: Account, attempt: int, key: bytes, transition: str, *, code: str = "", billed: Billed, request_id: str = ""
+        self, account: Account, attempt: int, tag: bytes, transition: str, *, code: str = "", billed: Billed, request_id: str = ""
     ) -> None:
-        """Add an event to the run's chain."""
+        """Add an event to the run's chain; `tag` is the attempt's `commitment`, never its key."""
         account.seq += 1
-        tag = key[:TAG_BYTES]
         account.head = next_link(
             account.head,
             seq=account.seq,

@@ -1,12 +1,16 @@
 """The hash chain of a run's events (RELIABILITY §7): each link is the SHA-256 of the one before and of its event.
 
-The one thing to know: the text under the hash is spelled out here and nowhere else, so that another program can check
+The one thing to know: no event holds a key or a tag of a person, only a commitment that says nothing once its nonce is gone, so
+that what was asked can be erased and the chain still holds. The text under the hash is spelled out here and nowhere else, so that another program can check
 a chain from the report alone. Who owns the machine can rewrite a chain; a head kept elsewhere shows it.
 """
 
 from __future__ import annotations
 
 import hashlib
+
+NONCE_BYTES = 16
+TAG_BYTES = 16
 
 
 def first_link(run_id: str, started_at: int) -> bytes:
@@ -16,6 +20,18 @@ def first_link(run_id: str, started_at: int) -> bytes:
     '92229a8ccdee009c'
     """
     return hashlib.sha256(f"batchverify {run_id} {started_at}".encode()).digest()
+
+
+def commitment(nonce: bytes | None, key: bytes) -> bytes:
+    """Stand for a question in an event: 16 bytes that open while the attempt's nonce and key are there, and say nothing after.
+
+    So a question can be forgotten although its events are not: without the nonce nobody can test a guess. Of an attempt that was
+    erased, b"".
+
+    >>> commitment(bytes(16), b"key").hex()
+    'feb3fd2b37b72e8e58208bd9f5683467'
+    """
+    return b"" if nonce is None else hashlib.sha256(nonce + key).digest()[:TAG_BYTES]
 
 
 def next_link(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from batchverify.model import AttemptState, Billed
 from batchverify.store.ledger.books import Account, Books
 from batchverify.store.ledger.bounds import Bounds
+from batchverify.store.ledger.chain import NONCE_BYTES, commitment
 from batchverify.store.ledger.rows import ATTEMPT_COLUMNS, Row, RunNames, attempt_of, micros, micros_or_none, padded_batches
 from batchverify.store.ledger.shapes import Busy, Grant, Granted, Held, Locked, Run, Settlement, Spent, Want
 
@@ -25,16 +26,17 @@ _SLOTS = ", ".join("?" * _BATCH)
 
 # In bulk: one statement for a whole batch costs half of one for each.
 _INSERT = """
-INSERT INTO attempt (number, run, key, id_tag, card_tag, product, state, reserved_at, reserved_mono, repeats)
-VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO attempt (number, run, key, id_tag, card_tag, nonce, product, state, reserved_at, reserved_mono, repeats)
+VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_OPEN = f"SELECT number, run, key, id_tag FROM attempt NOT INDEXED WHERE state = 'open' AND number IN ({_SLOTS})"
+_OPEN = f"SELECT number, run, key, nonce, id_tag FROM attempt NOT INDEXED WHERE state = 'open' AND number IN ({_SLOTS})"
 _SETTLE = """
 UPDATE attempt SET state = ?, settled_at = ?, code = ?, billed = ?, request_id = ?, vendor_at = ?, sealed = ?
 WHERE number = ?
 """
 # Two statements, for naming `released` rewrites the entry in the key index, a page of its own for nearly every ask.
 _SETTLE_AND_RELEASE = _SETTLE.replace("WHERE", ", released = number WHERE")
+_LET_GO = "UPDATE attempt SET released = number WHERE number = ? RETURNING nonce"
 _LOCK = "INSERT INTO lock (id_tag, since, until, boot, mono_since, mono_until) VALUES (?, ?, ?, ?, ?, ?)"
 _HOLDER = f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE key = ? AND released = 0"
 _IN_FLIGHT = """
@@ -58,7 +60,7 @@ class Gate:
         Such an attempt was called in doubt meanwhile (its lease had lapsed) and stays so: its answer is not attached.
         """
         books = self._books
-        still_open: dict[int, tuple[int, bytes, bytes]] = {}
+        still_open: dict[int, tuple[int, bytes, bytes, bytes]] = {}
         for batch in padded_batches((settlement.attempt for settlement in settlements), _BATCH):
             still_open.update((number, rest) for number, *rest in books.con.execute(_OPEN, batch).fetchall())
         refused: list[int] = []
@@ -98,13 +100,13 @@ class Gate:
                 grants[at] = self._refusal(account, want, bounds)
         return [grants[at] for at in range(len(wants))]
 
-    def _change(self, settlement: Settlement, run: int, key: bytes, id_tag: bytes) -> Row:
+    def _change(self, settlement: Settlement, run: int, key: bytes, nonce: bytes, id_tag: bytes) -> Row:
         """Count a settlement, lock what it locks, and give the values of its change."""
         books = self._books
         account = books.account(run)
         number, state, lock_until = settlement.attempt, settlement.state, settlement.lock_until
-        billed = _billed(settlement)
-        books.settle(account, number, key, state.value, code=settlement.code, billed=billed, request_id=settlement.request_id)
+        billed, tag = _billed(settlement), commitment(nonce, key)
+        books.settle(account, number, tag, state.value, code=settlement.code, billed=billed, request_id=settlement.request_id)
         if lock_until is not None:
             until = micros(lock_until)
             mono_until = books.monotonic + (until - books.now) / 1e6
@@ -118,12 +120,14 @@ class Gate:
         """Write down the wants as attempts; None for each that the indexes refuse."""
         books = self._books
         (last,) = books.con.execute("SELECT coalesce(max(number), 0) FROM attempt").fetchone()
+        drawn = books.random(NONCE_BYTES * len(wants))
+        nonces = [drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES)]
         rows = [
             (
-                *(number, account.number, want.key, want.id_tag, want.card_tag, want.product.value),
+                *(number, account.number, want.key, want.id_tag, want.card_tag, nonce, want.product.value),
                 *(books.now, books.monotonic, repeats),
             )
-            for number, want in enumerate(wants, last + 1)
+            for number, (want, nonce) in enumerate(zip(wants, nonces, strict=True), last + 1)
         ]
         inserted = range(last + 1, last + 1 + len(rows))
         if books.con.executemany(_INSERT, rows).rowcount < len(rows):
@@ -133,11 +137,11 @@ class Gate:
             written = set(inserted)
         send_before = books.monotonic + SEND_WITHIN_SECONDS
         granted: list[Granted | None] = []
-        for number, want in zip(inserted, wants, strict=True):
+        for number, want, nonce in zip(inserted, wants, nonces, strict=True):
             if number not in written:
                 granted.append(None)
                 continue
-            books.reserve(account, number, want.key)
+            books.reserve(account, number, commitment(nonce, want.key))
             books.clear_hold(account, want.key)
             granted.append(Granted(attempt=number, send_before=send_before))
         return granted
@@ -152,9 +156,9 @@ class Gate:
         if self._books.con.execute(_IN_FLIGHT, (want.id_tag, want.card_tag)).fetchone():
             return Busy()
         number, state, code, billed = holder[0], holder[4], holder[7], holder[8]
-        self._books.con.execute("UPDATE attempt SET released = number WHERE number = ?", (number,))
+        (nonce,) = self._books.con.execute(_LET_GO, (number,)).fetchone()
         transition = "released" if state == AttemptState.IN_DOUBT else "superseded"
-        self._books.note(account, number, want.key, transition, code=code, billed=Billed(billed))
+        self._books.note(account, number, commitment(nonce, want.key), transition, code=code, billed=Billed(billed))
         return self._insert(account, [want], repeats=number)[0]
 
     def _refusal(self, account: Account, want: Want, bounds: Bounds) -> Grant:
@@ -164,7 +168,7 @@ class Gate:
             return refusal
         barred = bounds.frozen(want) or bounds.why_full()
         if isinstance(barred, Locked):
-            self._books.hold(account, want.key, barred.code, micros(barred.until))
+            self._books.hold(account, want, barred.code, micros(barred.until))
         return barred
 
     def _holder(self, key: bytes) -> Row | None:

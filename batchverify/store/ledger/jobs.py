@@ -14,7 +14,7 @@ from datetime import datetime
 from batchverify.errors import InputError
 from batchverify.model import AttemptState, Billed
 from batchverify.store.ledger.books import LEASE_SECONDS, Books
-from batchverify.store.ledger.chain import first_link
+from batchverify.store.ledger.chain import commitment, first_link
 from batchverify.store.ledger.rows import JOB_COLUMNS, RUN_COLUMNS, job_of, micros, run_of
 from batchverify.store.ledger.shapes import Job, JobSpec, Run, RunSpec
 
@@ -30,7 +30,7 @@ INSERT INTO run (
 """
 # By the index of what is open anywhere, which is small, not by the run's, which may hold a million.
 _OPEN_OF_RUN = """
-SELECT number, key FROM attempt INDEXED BY attempt_id_open WHERE state = 'open' AND run = ? ORDER BY number
+SELECT number, key, nonce FROM attempt INDEXED BY attempt_id_open WHERE state = 'open' AND run = ? ORDER BY number
 """
 _DOUBT = "UPDATE attempt SET state = 'in_doubt', settled_at = ?, code = ? WHERE number = ? AND state = 'open'"
 
@@ -118,9 +118,10 @@ def end_run(books: Books, run: int, *, reason: str, code: str) -> int:
     if account.ended_at is not None:
         return 0
     doubtful = books.con.execute(_OPEN_OF_RUN, (run,)).fetchall()
-    books.con.executemany(_DOUBT, ((books.now, code, number) for number, _ in doubtful))
-    for number, key in doubtful:
-        books.settle(account, number, key, AttemptState.IN_DOUBT.value, code=code, billed=Billed.UNKNOWN)
+    books.con.executemany(_DOUBT, ((books.now, code, number) for number, *_ in doubtful))
+    for number, key, nonce in doubtful:
+        tag = commitment(nonce, key)
+        books.settle(account, number, tag, AttemptState.IN_DOUBT.value, code=code, billed=Billed.UNKNOWN)
     account.ended_at = books.now
     account.reason = reason
     return len(doubtful)

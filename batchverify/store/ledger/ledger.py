@@ -6,6 +6,7 @@ write once may have lost what it believes to know, and the next ask could be a s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import Self
 
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
-from batchverify.store.ledger import auditing, jobs, reading, wallet
+from batchverify.store.ledger import auditing, jobs, reading, tying, wallet
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.reconciling import reconcile
@@ -60,12 +61,14 @@ class Ledger:
         writer: sqlite3.Connection,
         reader: sqlite3.Connection,
         stopwatch: Callable[[], float],
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.path = path
         self.simulated = simulated
         self._writer = writer
         self._reader = reader
         self._stopwatch = stopwatch
+        self._random = random
         self._write_turn = threading.Lock()
         self._read_turn = threading.Lock()
         self._names = RunNames()
@@ -73,9 +76,17 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, path: Path, *, create: bool = True, simulated: bool = False, stopwatch: Callable[[], float] = time.perf_counter
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        simulated: bool = False,
+        stopwatch: Callable[[], float] = time.perf_counter,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> Ledger:
         """Open the ledger at `path`; with `create`, make it where there is none. `stopwatch` measures waiting in seconds.
+
+        `random(n)` gives n unpredictable bytes, for the nonces that keep events from telling what was asked.
 
         Raises HomeError for a file that is missing, damaged, newer than this program, or of the other realm. It is
         never made anew in the place of a damaged one: what was paid would be forgotten.
@@ -92,7 +103,7 @@ class Ledger:
             reader.execute("PRAGMA query_only = ON")
         except (sqlite3.Error, OSError) as error:
             raise HomeError(_message(path, error)) from None
-        return cls(path, simulated=simulated, writer=writer, reader=reader, stopwatch=stopwatch)
+        return cls(path, simulated=simulated, writer=writer, reader=reader, stopwatch=stopwatch, random=random)
 
     def close(self) -> None:
         """Close the file. What was committed stays, what runs goes on to be alive until its lease lapses."""
@@ -222,6 +233,12 @@ class Ledger:
             number, started_at, length, head = reading.run_head(con, run)
         return reading.chain_holds(self._fetch, run, number=number, started_at=started_at, length=length, head=head)
 
+    def misfits(self, run: str) -> list[int]:
+        """List the attempts of a run that are not what its chain says of them: swapped, rewritten or unrecorded."""
+        with self._reading() as con:
+            number, *_ = reading.run_head(con, run)
+        return tying.misfits(self._fetch, number)
+
     def chain_length(self, run: str) -> int:
         """Count the events of a run's chain."""
         with self._reading() as con:
@@ -337,7 +354,7 @@ class Ledger:
             waited = self._stopwatch() - asked_at
             if waited > _SHORT_WAIT_SECONDS:
                 now, monotonic = now + timedelta(seconds=waited), monotonic + waited
-            books = Books(con, now=micros(now), monotonic=monotonic)
+            books = Books(con, now=micros(now), monotonic=monotonic, random=self._random)
             yield books
             books.close()
 

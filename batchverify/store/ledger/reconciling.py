@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 from batchverify.model import Billed
 from batchverify.store.ledger.books import Books
+from batchverify.store.ledger.chain import commitment
 
 _FREED = """
 UPDATE attempt SET state = 'not_billed', billed = '0', released = number
-WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, code, settled_at
+WHERE number = ? AND state = 'in_doubt' AND billed = '?' RETURNING run, key, nonce, code, settled_at
 """
 _PAID = """
 UPDATE attempt SET billed = '1' WHERE number = ? AND state = 'in_doubt' AND billed = '?'
-RETURNING run, key, code, settled_at
+RETURNING run, key, nonce, code, settled_at
 """
 
 
@@ -32,9 +33,9 @@ def reconcile(books: Books, attempts: Sequence[int], *, billed: Billed) -> list[
         if found is None:
             refused.append(attempt)
             continue
-        run, key, code, settled_at = found
+        run, key, nonce, code, settled_at = found
         account = books.account(run)
         if billed is Billed.NO:
             books.refund(account, settled_at=settled_at)
-        books.note(account, attempt, key, "reconciled", code=code, billed=billed)
+        books.note(account, attempt, commitment(nonce, key), "reconciled", code=code, billed=billed)
     return refused

@@ -24,6 +24,8 @@ SCHEMA_VERSION = 2
 BUSY_TIMEOUT_SECONDS = 10
 CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 10_000
+#: How long the record of money and consent is kept at the least (PIPL 56).
+AUDIT_FLOOR_DAYS = 1_095
 
 # `released` is 0 while the attempt holds its key and the attempt's own number afterwards, so that one unique index says
 # both "one holder per key" and "which attempts had this key"; a partial index beside a plain one costs a third more.
@@ -33,7 +35,7 @@ CREATE TABLE job (
   id TEXT NOT NULL UNIQUE,
   path TEXT NOT NULL, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, sheet TEXT NOT NULL, encoding TEXT NOT NULL,
   product TEXT NOT NULL, identity TEXT NOT NULL, options TEXT NOT NULL,
-  created_at INTEGER NOT NULL, finished_at INTEGER
+  created_at INTEGER NOT NULL, finished_at INTEGER, closed_at INTEGER
 ) STRICT;
 CREATE INDEX job_by_input ON job (sha256);
 
@@ -48,6 +50,7 @@ CREATE TABLE run (
   started_at INTEGER NOT NULL, ended_at INTEGER, reason TEXT NOT NULL DEFAULT '',
   spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,
   seq INTEGER NOT NULL DEFAULT 0, head BLOB NOT NULL,
+  approval TEXT REFERENCES approval,
   CHECK (spent >= 0 AND reserved >= 0),
   CHECK (cap_asks IS NULL OR spent + reserved <= cap_asks),
   CHECK (ended_at IS NULL OR reserved = 0)
@@ -58,7 +61,7 @@ CREATE INDEX run_alive ON run (number) WHERE ended_at IS NULL;
 CREATE TABLE attempt (
   number INTEGER PRIMARY KEY,
   run INTEGER NOT NULL REFERENCES run,
-  key BLOB NOT NULL, id_tag BLOB NOT NULL, card_tag BLOB,
+  key BLOB NOT NULL, id_tag BLOB NOT NULL, card_tag BLOB, nonce BLOB,
   product TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'not_billed', 'in_doubt')),
   released INTEGER NOT NULL DEFAULT 0 CHECK (released IN (0, number)),
@@ -66,11 +69,15 @@ CREATE TABLE attempt (
   code TEXT NOT NULL DEFAULT '',
   billed TEXT NOT NULL DEFAULT '?' CHECK (billed IN ('0', '1', '?')),
   request_id TEXT NOT NULL DEFAULT '', vendor_at INTEGER, sealed BLOB,
-  repeats INTEGER REFERENCES attempt,
+  repeats INTEGER,
+  erased_at INTEGER,
   CHECK ((state = 'open') = (settled_at IS NULL)),
   CHECK (state <> 'open' OR released = 0),
   CHECK (state <> 'not_billed' OR (billed = '0' AND released = number)),
-  CHECK (sealed IS NULL OR state = 'answered')
+  CHECK (sealed IS NULL OR state = 'answered'),
+  CHECK ((erased_at IS NULL) = (nonce IS NOT NULL)),
+  CHECK (erased_at IS NULL OR
+    (state <> 'open' AND released = number AND key = x'' AND id_tag = x'' AND card_tag IS NULL AND sealed IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX attempt_key ON attempt (key, released);
 CREATE UNIQUE INDEX attempt_id_open ON attempt (id_tag) WHERE state = 'open';
@@ -85,9 +92,8 @@ WHEN OLD.state <> 'open' AND NOT (OLD.state = 'in_doubt' AND NEW.state = 'not_bi
 BEGIN SELECT RAISE(ABORT, 'this transition is not drawn'); END;
 CREATE TRIGGER attempt_release BEFORE UPDATE OF released ON attempt WHEN OLD.released <> 0 AND NEW.released <> OLD.released
 BEGIN SELECT RAISE(ABORT, 'a released key is not taken back'); END;
-CREATE TRIGGER attempt_identity BEFORE UPDATE OF number, run, key, id_tag, card_tag, product, reserved_at, reserved_mono, repeats
+CREATE TRIGGER attempt_identity BEFORE UPDATE OF number, run, product, reserved_at, reserved_mono, repeats
 ON attempt BEGIN SELECT RAISE(ABORT, 'what was asked does not change'); END;
-CREATE TRIGGER attempt_stays BEFORE DELETE ON attempt BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END;
 
 CREATE TABLE lock (
   number INTEGER PRIMARY KEY,
@@ -96,10 +102,10 @@ CREATE TABLE lock (
 ) STRICT;
 CREATE INDEX lock_id ON lock (id_tag);
 CREATE TRIGGER lock_grows BEFORE UPDATE ON lock BEGIN SELECT RAISE(ABORT, 'a lock is not changed'); END;
-CREATE TRIGGER lock_stays BEFORE DELETE ON lock BEGIN SELECT RAISE(ABORT, 'a lock is not taken away'); END;
 
 CREATE TABLE hold (
-  job INTEGER NOT NULL REFERENCES job, key BLOB NOT NULL, code TEXT NOT NULL, until INTEGER NOT NULL,
+  job INTEGER NOT NULL REFERENCES job,
+  key BLOB NOT NULL, id_tag BLOB NOT NULL, card_tag BLOB, code TEXT NOT NULL, until INTEGER NOT NULL,
   PRIMARY KEY (job, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -122,7 +128,6 @@ CREATE TABLE event (
   PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER event_grows BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'an event is not changed'); END;
-CREATE TRIGGER event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'an event is not taken away'); END;
 
 CREATE TABLE output (
   job INTEGER NOT NULL REFERENCES job, path TEXT NOT NULL, sha256 TEXT NOT NULL, written_at INTEGER NOT NULL,
@@ -130,6 +135,73 @@ CREATE TABLE output (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE vault (one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT NOT NULL) STRICT;
+"""
+
+# Nothing is erased but under a row of `erasing`, which says what may go; and that row can only be committed together with its
+# entry in `erasure`, which is a hash chain and stays. Once the entry is there, the permission is used up. Younger than three
+# years, no record of money goes, whoever asks (PIPL 56).
+_LIVE = "SELECT 1 FROM erasing WHERE erasing.number > (SELECT coalesce(max(erasure.number), 0) FROM erasure)"
+RETENTION = f"""
+CREATE TABLE erasure (
+  number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, counts TEXT NOT NULL, gone BLOB NOT NULL, hash BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER erasure_grows BEFORE UPDATE ON erasure BEGIN SELECT RAISE(ABORT, 'an erasure is not changed'); END;
+CREATE TRIGGER erasure_stays BEFORE DELETE ON erasure BEGIN SELECT RAISE(ABORT, 'an erasure is not taken away'); END;
+
+CREATE TABLE erasing (
+  number INTEGER PRIMARY KEY REFERENCES erasure DEFERRABLE INITIALLY DEFERRED,
+  kind TEXT NOT NULL CHECK (kind IN ('purge', 'forget')),
+  at INTEGER NOT NULL, boot TEXT NOT NULL, mono REAL NOT NULL,
+  answers_before INTEGER NOT NULL, codes_before INTEGER NOT NULL, audit_before INTEGER NOT NULL,
+  CHECK (audit_before <= codes_before AND codes_before <= answers_before AND answers_before <= at),
+  CHECK (audit_before <= at - {AUDIT_FLOOR_DAYS * 86_400_000_000})
+) STRICT;
+CREATE TRIGGER erasing_follows BEFORE INSERT ON erasing
+WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM erasure)
+BEGIN SELECT RAISE(ABORT, 'an erasure follows the last one'); END;
+CREATE TRIGGER erasing_grows BEFORE UPDATE ON erasing BEGIN SELECT RAISE(ABORT, 'an erasure is not changed'); END;
+CREATE TRIGGER erasing_stays BEFORE DELETE ON erasing BEGIN SELECT RAISE(ABORT, 'an erasure is not taken away'); END;
+
+CREATE TRIGGER attempt_erased BEFORE UPDATE OF key, id_tag, card_tag, nonce, erased_at ON attempt
+WHEN OLD.erased_at IS NOT NULL OR NEW.erased_at IS NULL OR NOT EXISTS ({_LIVE} AND OLD.settled_at <= codes_before)
+BEGIN SELECT RAISE(ABORT, 'what was asked does not change'); END;
+CREATE TRIGGER attempt_answer BEFORE UPDATE OF sealed ON attempt
+WHEN OLD.sealed IS NOT NULL AND (NEW.sealed IS NOT NULL OR NOT EXISTS ({_LIVE} AND OLD.settled_at <= answers_before))
+BEGIN SELECT RAISE(ABORT, 'an answer does not change'); END;
+CREATE TRIGGER attempt_stays BEFORE DELETE ON attempt WHEN NOT EXISTS ({_LIVE} AND OLD.settled_at <= audit_before)
+BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END;
+CREATE TRIGGER event_stays BEFORE DELETE ON event WHEN NOT EXISTS ({_LIVE} AND OLD.at <= audit_before)
+BEGIN SELECT RAISE(ABORT, 'an event is not taken away'); END;
+CREATE TRIGGER run_stays BEFORE DELETE ON run WHEN NOT EXISTS ({_LIVE} AND OLD.ended_at <= audit_before)
+BEGIN SELECT RAISE(ABORT, 'a run is not taken away'); END;
+CREATE TRIGGER job_stays BEFORE DELETE ON job WHEN NOT EXISTS ({_LIVE} AND OLD.created_at <= audit_before)
+BEGIN SELECT RAISE(ABORT, 'a job is not taken away'); END;
+CREATE TRIGGER lock_stays BEFORE DELETE ON lock
+WHEN NOT EXISTS ({_LIVE} AND OLD.until <= erasing.at
+  AND NOT (OLD.boot = erasing.boot AND OLD.mono_since <= erasing.mono AND OLD.mono_until > erasing.mono))
+BEGIN SELECT RAISE(ABORT, 'a lock is not taken away'); END;
+
+CREATE TABLE forgotten (
+  job INTEGER NOT NULL REFERENCES job, row INTEGER NOT NULL, billed TEXT NOT NULL CHECK (billed IN ('0', '1', '?')),
+  PRIMARY KEY (job, row)
+) STRICT, WITHOUT ROWID;
+"""
+APPROVAL = """
+CREATE TABLE planned (
+  hash TEXT PRIMARY KEY, at INTEGER NOT NULL, operator TEXT NOT NULL, identity TEXT NOT NULL,
+  asks INTEGER NOT NULL CHECK (asks >= 0), unit_price TEXT NOT NULL, facts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER planned_grows BEFORE UPDATE ON planned BEGIN SELECT RAISE(ABORT, 'a plan is not changed'); END;
+
+CREATE TABLE approval (
+  hash TEXT PRIMARY KEY REFERENCES planned, at INTEGER NOT NULL, operator TEXT NOT NULL CHECK (operator <> '')
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER approval_grows BEFORE UPDATE ON approval BEGIN SELECT RAISE(ABORT, 'an approval is not changed'); END;
+CREATE TRIGGER approval_differs BEFORE INSERT ON approval
+WHEN EXISTS (SELECT 1 FROM planned WHERE hash = NEW.hash AND operator = NEW.operator)
+BEGIN SELECT RAISE(ABORT, 'nobody approves what they planned'); END;
+
+CREATE TABLE alert (kind TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
@@ -142,7 +214,7 @@ def create(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(f"BEGIN;{SCHEMA}{WALLET}COMMIT;")
+            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             con.execute("PRAGMA journal_mode = WAL")

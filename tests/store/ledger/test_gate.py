@@ -330,6 +330,12 @@ def test_an_ended_run_reserves_nothing_more(desk, make):
         ("UPDATE attempt SET state = 'open', settled_at = NULL WHERE number = 2", "this transition is not drawn"),
         ("UPDATE attempt SET released = 0 WHERE number = 3", "a released key is not taken back"),
         ("UPDATE attempt SET key = x'00' WHERE number = 1", "what was asked does not change"),
+        ("UPDATE attempt SET erased_at = 1 WHERE number = 1", "what was asked does not change"),
+        ("UPDATE attempt SET nonce = x'00' WHERE number = 1", "what was asked does not change"),
+        ("UPDATE attempt SET sealed = NULL WHERE number = 1", "an answer does not change"),
+        ("UPDATE attempt SET sealed = x'00' WHERE number = 1", "an answer does not change"),
+        ("DELETE FROM run", "a run is not taken away"),
+        ("DELETE FROM job", "a job is not taken away"),
         ("DELETE FROM attempt", "attempts are kept"),
         ("UPDATE attempt SET released = number WHERE number = 4", "CHECK constraint failed"),
         ("UPDATE lock SET until = 0", "a lock is not changed"),
@@ -340,29 +346,29 @@ def test_an_ended_run_reserves_nothing_more(desk, make):
         ("UPDATE run SET ended_at = 1 WHERE reserved > 0", "CHECK constraint failed"),
         (
             (
-                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono, settled_at, code) "
-                "VALUES (1, x'01', x'01', 'id2', 'answered', 1, 1, 1, '01')"
+                "INSERT INTO attempt (run, key, id_tag, nonce, product, state, reserved_at, reserved_mono, settled_at, code) "
+                "VALUES (1, x'01', x'01', x'01', 'id2', 'answered', 1, 1, 1, '01')"
             ),
             "an attempt begins as open",
         ),
         (
             (
-                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
-                "SELECT run, key, x'99', product, 'open', 1, 1 FROM attempt WHERE number = 1"
+                "INSERT INTO attempt (run, key, id_tag, nonce, product, state, reserved_at, reserved_mono) "
+                "SELECT run, key, x'99', x'99', product, 'open', 1, 1 FROM attempt WHERE number = 1"
             ),
             "UNIQUE constraint failed: attempt.key, attempt.released",
         ),
         (
             (
-                "INSERT INTO attempt (run, key, id_tag, product, state, reserved_at, reserved_mono) "
-                "SELECT run, x'99', id_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4"
+                "INSERT INTO attempt (run, key, id_tag, nonce, product, state, reserved_at, reserved_mono) "
+                "SELECT run, x'99', id_tag, x'99', product, 'open', 1, 1 FROM attempt WHERE number = 4"
             ),
             "UNIQUE constraint failed: attempt.id_tag",
         ),
         (
             (
-                "INSERT INTO attempt (run, key, id_tag, card_tag, product, state, reserved_at, reserved_mono) "
-                "SELECT run, x'99', x'99', card_tag, product, 'open', 1, 1 FROM attempt WHERE number = 4"
+                "INSERT INTO attempt (run, key, id_tag, card_tag, nonce, product, state, reserved_at, reserved_mono) "
+                "SELECT run, x'99', x'99', card_tag, x'99', product, 'open', 1, 1 FROM attempt WHERE number = 4"
             ),
             "UNIQUE constraint failed: attempt.card_tag",
         ),

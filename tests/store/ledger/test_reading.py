@@ -5,7 +5,8 @@ import pytest
 
 from batchverify.errors import InputError
 from batchverify.model import AttemptState, Billed
-from batchverify.store.ledger import reading
+from batchverify.store.ledger import Ledger, reading
+from batchverify.store.ledger.chain import commitment
 
 
 def test_attempts_are_found_for_many_keys_at_once_oldest_first(desk, make):
@@ -83,7 +84,7 @@ def test_a_chain_tells_what_happened_and_holds(desk, make):
 
     reserved, settled = desk.ledger.events(desk.run.id)
 
-    assert (reserved.transition, reserved.billed, reserved.tag) == ("reserved", Billed.UNKNOWN, make.want().key[:4].hex())
+    assert (reserved.transition, reserved.billed) == ("reserved", Billed.UNKNOWN)
     assert (settled.seq, settled.attempt, settled.code, settled.request_id, settled.at) == (2, number, "01", "R-1", desk.now)
     assert begun != settled.hash == desk.ledger.head(desk.run.id)
     assert desk.ledger.verify_chain(desk.run.id)
@@ -109,6 +110,62 @@ def test_a_chain_that_was_touched_does_not_hold(desk, make, forgery):
     con.close()
 
     assert not desk.ledger.verify_chain(desk.run.id)
+
+
+def test_an_event_is_tied_to_its_question_and_does_not_name_it(desk, make):
+    first, second = desk.ask(make.want()), desk.ask(make.want(), run=desk.start(reuse_days=(-1, -1)))
+    con = sqlite3.connect(desk.path)
+    nonces = dict(con.execute("SELECT number, nonce FROM attempt"))
+    con.close()
+
+    tags = {event.attempt: event.tag for run in desk.ledger.runs(desk.job.id) for event in desk.ledger.events(run.id)}
+
+    assert tags == {number: commitment(nonces[number], make.want().key).hex() for number in (first, second)}
+    assert tags[first] != tags[second], "two asks of one question look alike to whoever reads events"
+
+
+def test_nonces_come_from_whoever_opens_the_ledger(desk, make):
+    desk.ledger.close()
+    desk.ledger = Ledger.open(desk.path, random=lambda count: bytes(range(count)))
+    desk.granted(make.want("a"), make.want("b"))
+
+    con = sqlite3.connect(desk.path)
+    assert con.execute("SELECT nonce FROM attempt").fetchall() == [(bytes(range(16)),), (bytes(range(16, 32)),)]
+    con.close()
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE attempt SET key = x'00112233445566778899aabbccddeeff' WHERE number = 1",
+        "UPDATE attempt SET nonce = x'00112233445566778899aabbccddeeff' WHERE number = 1",
+        "UPDATE attempt SET code = '02' WHERE number = 1",
+        "UPDATE attempt SET billed = '0' WHERE number = 1",
+        "UPDATE attempt SET request_id = 'R-2' WHERE number = 1",
+        "UPDATE attempt SET state = 'in_doubt', billed = '?', sealed = NULL WHERE number = 1",
+        "DELETE FROM attempt WHERE number = 1",
+        (
+            "INSERT INTO attempt (number, run, key, id_tag, nonce, product, state, reserved_at, reserved_mono) "
+            "VALUES (9, 1, x'09', x'09', x'09', 'id2', 'open', 1, 1)"
+        ),
+    ],
+)
+def test_an_attempt_that_was_touched_does_not_fit_its_chain(desk, make, forgery):
+    desk.ask(make.want("a"), request_id="R-1")
+    free, paid, doubtful, _ = desk.granted(*(make.want(word) for word in "bcde"))
+    desk.settle(*make.in_doubt([free, paid, doubtful]))
+    desk.ledger.reconcile([free], billed=Billed.NO, now=desk.now, monotonic=desk.monotonic)
+    desk.ledger.reconcile([paid], billed=Billed.YES, now=desk.now, monotonic=desk.monotonic)
+    desk.granted(make.want("d", release=doubtful))
+    assert desk.ledger.misfits(desk.run.id) == []
+    con = sqlite3.connect(desk.path, isolation_level=None)
+    for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'attempt'").fetchall():
+        con.execute(f"DROP TRIGGER {name}")
+    con.execute(forgery)
+    con.close()
+
+    assert desk.ledger.misfits(desk.run.id) == [9 if "INSERT" in forgery else 1]
+    assert desk.ledger.verify_chain(desk.run.id), "the events were not touched"
 
 
 def test_a_run_that_is_unknown_has_no_head(desk):

@@ -130,7 +130,7 @@ def test_a_closed_ledger_says_so(desk, make):
 
 
 def test_a_reference_to_nothing_is_a_damage(desk):
-    change(desk.path, "PRAGMA foreign_keys = OFF; INSERT INTO hold VALUES (99, x'00', 'id_locked', 5)")
+    change(desk.path, "PRAGMA foreign_keys = OFF; INSERT INTO hold VALUES (99, x'00', x'00', NULL, 'id_locked', 5)")
 
     assert desk.ledger.damages() == ["Row None of hold refers to nothing."]
 

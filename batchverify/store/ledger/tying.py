@@ -1,0 +1,48 @@
+"""Whether the attempts are what the events say of them: an event holds no key, but it is tied to one.
+
+The one thing to know: the tie is `chain.commitment`, over the attempt's nonce and key. Of an erased attempt both are gone: then
+its state and its price are still held against the chain, and what it asked is nobody's business any more.
+"""
+
+from __future__ import annotations
+
+from batchverify.store.ledger.chain import commitment
+from batchverify.store.ledger.reading import PAGE, Fetch
+
+_TIES = f"""
+SELECT event.seq, event.attempt, event.tag, attempt.key, attempt.nonce, attempt.erased_at IS NOT NULL, attempt.number IS NOT NULL
+FROM event LEFT JOIN attempt ON attempt.number = event.attempt
+WHERE event.run = ? AND event.seq > ? ORDER BY event.seq LIMIT {PAGE}
+"""
+# Letting go of a key is an event in the chain of whoever asked again, and no state of the attempt.
+_STATES = """
+WITH last AS (
+  SELECT attempt, max(seq) AS seq FROM event
+  WHERE run = ?1 AND transition NOT IN ('released', 'superseded') GROUP BY attempt
+)
+SELECT attempt.number FROM attempt
+LEFT JOIN last ON last.attempt = attempt.number
+LEFT JOIN event ON event.run = ?1 AND event.seq = last.seq
+WHERE attempt.run = ?1 AND (event.seq IS NULL OR NOT (
+  attempt.billed = event.billed AND attempt.code = event.code AND CASE event.transition
+    WHEN 'reserved' THEN attempt.state = 'open'
+    WHEN 'reconciled' THEN attempt.state = CASE event.billed WHEN '0' THEN 'not_billed' ELSE 'in_doubt' END
+    WHEN 'priced' THEN attempt.state = 'answered'
+    ELSE attempt.state = event.transition AND attempt.request_id = event.request_id
+  END
+))
+"""
+
+
+def misfits(fetch: Fetch, run: int) -> list[int]:
+    """List the attempts that are not what the run's chain says: another question, another state or price, or no record at all."""
+    found = {number for (number,) in fetch(_STATES, (run,))}
+    last = 0
+    while page := fetch(_TIES, (run, last)):
+        found.update(
+            number
+            for _, number, tag, key, nonce, is_erased, is_there in page
+            if not is_there or (not is_erased and tag != commitment(nonce, key))
+        )
+        last = page[-1][0]
+    return sorted(found)
