@@ -7,9 +7,10 @@ process killed in the middle leaves no half of it.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,6 +29,17 @@ def home_errors(what: str, path: Path, *, remedy: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise HomeError(f"{what} {str(path)!r} failed: {reason}. {remedy}") from None
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and the folders above it where there are none, so that all their names are durable. It may exist."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=mode)
+    # Also where another process was faster: it may have died before it came to this.
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -57,7 +69,12 @@ def create_once(path: Path, build: Callable[[Path], None]) -> None:
     """
     try:
         with FileLock(path.with_name(f"{path.name}.create"), timeout=CREATION_TIMEOUT_SECONDS, mode=0o600):
+            # What a process killed in the middle left: nobody else can be at it, for the lock is held.
+            for left in path.parent.glob(f".{path.name}.*"):
+                shutil.rmtree(left, ignore_errors=True)
             if path.exists():
+                # By a process that died before it had synced the name, perhaps.
+                sync_folder(path.parent)
                 return
             # A folder of its own: what `build` leaves beside its file (a journal) goes with it, also after a failure.
             with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:

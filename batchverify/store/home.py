@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from batchverify.errors import HomeError
-from batchverify.store.files import home_errors, sync_folder
+from batchverify.store.files import home_errors, make_folder, sync_folder
 
 _WRITE_REMEDY = "Free space there or make it writable, or choose another home with --home. Nothing was sent."
 #: How long a starting run waits for a process that is just probing whether the lock is free.
@@ -114,6 +114,10 @@ class Home:
         for folder in self.tmp.iterdir():
             if folder.is_dir() and not folder.is_symlink() and self.is_dead(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
+        # Only what died between making and unnaming it has a name. Where somebody does so just now it is made anew.
+        for scratch in self.tmp.glob("plan-*.sqlite"):
+            with suppress(OSError):
+                scratch.unlink()
 
     def check_writable(self) -> None:
         """Write 64 KiB and wait for the disk, as the ledger will. Raises HomeError with the remedy; nothing was sent."""
@@ -122,7 +126,11 @@ class Home:
                 file.write(bytes(_PROBE_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            sync_folder(self.tmp)
+            for folder in (self.tmp, self.path):
+                sync_folder(folder)
+            # Whoever made the home may have died before its own name was durable, and with it all that is in it.
+            with suppress(PermissionError):
+                sync_folder(self.path.parent)
 
     def hold_lock(self, name: str) -> RunLock:
         """Take `locks/<name>.lock` for the life of this process or until released.
@@ -177,10 +185,7 @@ def _private_folder(folder: Path) -> None:
     remedy = "Choose another home with --home or BATCHVERIFY_HOME."
     with home_errors("Creating the folder", folder, remedy=remedy):
         # Parents as the system makes them, the folder itself closed from its first instant on.
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            sync_folder(folder.parent)
+        make_folder(folder, mode=0o700)
         found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise HomeError(f"{str(folder)!r} is not a folder of its own but a file or a link. {remedy}")

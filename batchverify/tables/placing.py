@@ -1,16 +1,18 @@
 """Putting a finished file in its place: whole or not at all, private, and never onto the user's input.
 
-The one thing to know: the bytes go to a hidden file beside the target first and are renamed over it at the end, so at every
-instant the target is absent, old, or complete (RELIABILITY §3, 11).
+The one thing to know: the bytes go to a hidden draft beside the target first and are renamed over it at the end, so at every
+instant the target is absent, old, or complete (RELIABILITY §3, 11). A draft is locked for as long as its writer lives: one
+without a lock was left by a process that died, and whoever writes the same target next takes it away.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -47,13 +49,12 @@ def check_target(target: Path, *, source: Path | None) -> None:
             f"{str(target)!r} is the input itself, and the input is never written to. Name another file with --output."
         )
     try:
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".bv-", suffix=".part")
+        with _draft_of(target) as (descriptor, _):
+            os.close(descriptor)
     except OSError as error:
         raise InputError(
             f"Nothing can be written in {str(folder)!r} ({error.strerror}). Name another place with --output."
         ) from None
-    os.close(descriptor)
-    Path(name).unlink()
 
 
 def check_name(path: Path) -> None:
@@ -85,9 +86,8 @@ def place(target: Path, write: Callable[[BinaryIO], None], *, source: Path | Non
 
 
 def _place(target: Path, write: Callable[[BinaryIO], None]) -> Placed:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".bv-", suffix=".part")
-    draft = Path(name)
-    try:
+    _sweep(target)
+    with _draft_of(target) as (descriptor, draft):
         with open(descriptor, "w+b") as out:  # noqa: PTH123  (the descriptor is what mkstemp made private)
             write(out)
             out.flush()
@@ -95,10 +95,6 @@ def _place(target: Path, write: Callable[[BinaryIO], None]) -> Placed:
             out.seek(0)
             digest = hashlib.file_digest(out, "sha256").hexdigest()
         path = _rename(draft, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            draft.unlink()
-        raise
     _sync_folder(target.parent)
     note = (
         ""
@@ -106,6 +102,65 @@ def _place(target: Path, write: Callable[[BinaryIO], None]) -> Placed:
         else f"{target.name} is open in another program, so the result is in {path.name}. Close it there, then rename."
     )
     return Placed(path=path, sha256=digest, note=note)
+
+
+@contextmanager
+def _draft_of(target: Path) -> Iterator[tuple[int, Path]]:
+    """Make an empty draft of a target, open for writing and locked; what was not renamed in the block is taken away."""
+    descriptor, lock, draft = _new_draft(target)
+    try:
+        yield descriptor, draft
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _new_draft(target: Path) -> tuple[int, int | None, Path]:
+    """The descriptor that is the caller's to close, the one that holds the lock until the draft has its name, and the draft."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_draft_prefix(target), suffix=".part")
+        if not _IS_POSIX:  # there a file that is open cannot be taken away
+            return descriptor, None, Path(name)
+        lock = os.dup(descriptor)
+        _lock(lock, waiting=True)
+        if os.fstat(lock).st_nlink:
+            return descriptor, lock, Path(name)
+        # Somebody swept it before it was locked.
+        os.close(lock)
+        os.close(descriptor)
+
+
+def _draft_prefix(target: Path) -> str:
+    """The drafts of one target have one beginning, so that no other file's are touched."""
+    return f".bv-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}-"
+
+
+def _sweep(target: Path) -> None:
+    """Take away the drafts of a target whose writers have died. Never a reason to fail."""
+    with suppress(OSError):
+        for draft in target.parent.glob(f"{_draft_prefix(target)}*.part"):
+            with suppress(OSError):
+                descriptor = os.open(draft, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+                try:
+                    if _lock(descriptor):
+                        draft.unlink()
+                finally:
+                    os.close(descriptor)
+
+
+def _lock(descriptor: int, *, waiting: bool = False) -> bool:
+    """Lock an open file against other openings of it until it is closed; False where somebody has it, or nobody can."""
+    if sys.platform == "win32":  # pragma: no cover - Linux runs the gate
+        return False
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
 
 
 def _rename(draft: Path, target: Path) -> Path:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,71 @@ def test_where_folders_cannot_be_synced_it_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("batchverify.tables.placing._IS_POSIX", False)
 
     assert place(tmp_path / "a.csv", lambda out: out.write(b"abc") and None).path.exists()
+
+
+def test_a_draft_whose_writer_was_killed_goes_when_the_same_file_is_written_next(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"old")
+    _die_while_writing(tmp_path / "a.csv")
+    left = [path.name for path in tmp_path.iterdir() if path.name != "a.csv"]
+    assert len(left) == 1, "the death left its draft"
+    assert (tmp_path / "a.csv").read_bytes() == b"old"
+
+    place(tmp_path / "b.csv", lambda out: out.write(b"another file") and None)
+    assert (tmp_path / left[0]).exists()
+    place(tmp_path / "a.csv", lambda out: out.write(b"new") and None)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_the_draft_of_a_living_writer_and_files_of_strangers_stay(tmp_path):
+    (tmp_path / ".bv-mine.part").write_bytes(b"theirs")
+    target = tmp_path / "a.csv"
+
+    def write(out):
+        place(target, lambda inner: inner.write(b"from inside") and None)
+        out.write(b"from outside")
+
+    place(target, write)
+
+    assert target.read_bytes() == b"from outside"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".bv-mine.part", "a.csv"]
+
+
+def test_a_draft_that_is_swept_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    # The instant between making and locking a draft is staged: there another process takes it for a dead one's.
+    real, swept = os.dup, []
+
+    def sweep_first(descriptor):
+        if not swept:
+            swept.extend(tmp_path.glob(".bv-*.part"))
+            swept[0].unlink()
+        return real(descriptor)
+
+    monkeypatch.setattr("os.dup", sweep_first)
+    placed = place(tmp_path / "a.csv", lambda out: out.write(b"new") and None)
+
+    assert len(swept) == 1
+    assert placed.path.read_bytes() == b"new"
+
+
+def test_where_nothing_can_be_locked_no_draft_is_taken_for_a_dead_ones(tmp_path, monkeypatch):
+    _die_while_writing(tmp_path / "a.csv")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    place(tmp_path / "a.csv", lambda out: out.write(b"new") and None)
+
+    assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "a.csv").read_bytes() == b"new"
+
+
+def _die_while_writing(target):
+    """Let another process begin to write a file and die as by `kill -9`."""
+    program = "import os, pathlib, sys; from batchverify.tables.placing import place"
+    program += "; place(pathlib.Path(sys.argv[1]), lambda out: os.kill(os.getpid(), 9))"
+    assert subprocess.run([sys.executable, "-c", program, str(target)], check=False).returncode == -signal.SIGKILL
 
 
 def _held(to):
