@@ -84,13 +84,14 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
     )
     summary = drawn[0] if drawn else summary_of(annotation, job, run, options=options, settings=settings)
     summary = replace(summary, outputs=(Output(path=str(written.path.absolute()), sha256=written.sha256),))
+    # At once: a result that the ledger does not know is taken for the user's own, and the next one gets another name.
+    realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
     companion = _free_companion(written.path)
 
     def write_summary(file: BinaryIO) -> None:
         file.write(summary.as_text().encode())
 
     place(companion, write_summary)
-    realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
     return Rendered(summary=summary, reason=run.reason, note=written.note)
 
 
