@@ -155,7 +155,7 @@ def ended_job(
         lines = _lines(opened.table, opened.columns, opened.options, realm, job.created_at)
         with PlanIndex.open(realm.home.tmp) as index:
             index_of(lines, index)
-            annotation = _annotation(lines, index, realm, session, job=job, run=runs[-1])
+            annotation = _annotation(opened, lines, index, realm, session, job=job, run=runs[-1])
             yield EndedJob(job=job, run=runs[-1], options=opened.options, annotation=annotation)
 
 
@@ -246,7 +246,7 @@ def _pass(
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
         try:
-            annotation = _annotation(lines, index, realm, session, job=job, run=run)
+            annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
             return _drawn(annotation, job, run, options=opened.options, settings=settings)
         except (InputError, HomeError) as error:
             # Not as an InputError, which says that nothing was sent.
@@ -294,7 +294,9 @@ def _run(
     return next(one for one in realm.ledger.runs(job.id) if one.id == run.id)
 
 
-def _annotation(lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run) -> Annotation:
+def _annotation(
+    opened: _Opened, lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run
+) -> Annotation:
     return Annotation(
         lines=lines,
         index=index,
@@ -302,6 +304,7 @@ def _annotation(lines: Lines, index: PlanIndex, realm: Realm, session: Session, 
         scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=run.ended_at or session.clock.now()),
         reason=run.reason,
         lock=lock_of(session.settings),
+        cost_by=_cost_by(opened.table, opened.columns, opened.options),
     )
 
 
