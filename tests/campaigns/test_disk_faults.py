@@ -1,0 +1,126 @@
+"""The short form of the sweep over failing disk calls, and that it sees what it is there to see."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.campaigns.disk_faults import CORE, PLACES, Blow, Case, Room, Tally, _try, cases_of, counted, place_below, sweep
+from tests.campaigns.processes import VendorProcess
+from tests.campaigns.watched_calls import Call, Watch, why_not
+from tests.faults import Danger, proves
+
+_LEDGER = ("ledger", "ledger's log", "ledger's index", "new ledger")
+
+# In the gate a machine that cannot watch is a failure, not an excuse.
+pytestmark = pytest.mark.skipif(bool(why_not()) and not os.environ.get("CI"), reason=why_not() or "watched")
+
+#: Writes three bytes, each in a thread of its own, and ends with the first error.
+_THREADS = """
+import os, sys, threading
+seen = []
+def write():
+    try: os.write(out, b'x')
+    except OSError as error: seen.append(error.errno)
+out = os.open('people.verified.csv', os.O_WRONLY | os.O_CREAT)
+for _ in range(3):
+    thread = threading.Thread(target=write); thread.start(); thread.join()
+sys.exit(seen[0])
+"""
+#: The planted bug: what could not be committed counts as committed.
+_DEAF = """
+import sqlite3
+class Deaf(sqlite3.Connection):
+    def execute(self, statement, *values):
+        try: return super().execute(statement, *values)
+        except sqlite3.OperationalError:
+            if statement != 'COMMIT': raise
+            return super().execute('SELECT 1')
+connect = sqlite3.connect
+sqlite3.connect = lambda *a, **k: connect(*a, **{'factory': Deaf} | k)
+"""
+
+
+@pytest.fixture(scope="module")
+def one_vendor():
+    with VendorProcess("--latency-ms", "5") as process:
+        yield process
+
+
+@proves(Danger.EIO, Danger.FULL_LEDGER)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("places", "every"),
+    [(_LEDGER, 40), (tuple(place for place in PLACES if place not in _LEDGER), 1000)],
+    ids=["ledger", "all else"],
+)
+def test_whichever_disk_call_fails_or_is_the_last_nothing_is_lost_and_nothing_paid_twice(tmp_path, one_vendor, places, every):
+    order = counted(tmp_path / "clean", one_vendor)
+    cases = cases_of(order, every=every, places=places, names=CORE)
+
+    tally = sweep(tmp_path, one_vendor, cases)
+
+    assert tally.findings.broken == []
+    assert tally.cases == len(cases) >= 15
+    assert tally.missed <= len(cases) // 4
+    assert tally.most_after == 0
+    assert tally.findings.asks >= 12 * (len(cases) - 1)
+
+
+def test_every_call_of_a_clean_run_is_tried_with_each_blow(tmp_path):
+    order = [Call(name="write", place="ledger", nth=nth) for nth in range(1, 8)]
+    order.append(Call(name="fsync", place="cache", nth=1))
+
+    assert len(cases_of(order, every=1)) == 8 * 3
+    assert [case.call.nth for case in cases_of(order, every=3, places=["ledger"])] == [1, 4, 7]
+    assert {case.blow for case in cases_of(order, every=1)} == set(Blow)
+    assert cases_of(order, every=1, names={"rename"}) == []
+
+
+@pytest.mark.slow
+def test_a_call_that_fails_is_the_one_that_was_named_whatever_thread_makes_it(tmp_path, one_vendor):
+    place = place_below(tmp_path)
+    watch = Watch(place_of=place, at=Call(name="write", place="result", nth=2), strike=lambda: Blow.ENOSPC.error)
+
+    ended = watch.run([sys.executable, "-c", _THREADS], folder=tmp_path, environment=dict(os.environ))
+
+    assert (ended.code, ended.err) == (28, "")
+    assert (tmp_path / "people.verified.csv").read_bytes() == b"xx"
+    assert watch.seen["write", "result"] == 3
+
+
+@proves(Danger.KILLED_WRITING)
+@pytest.mark.slow
+def test_a_run_killed_while_its_summary_is_written_is_gone_on_with_in_the_same_files(tmp_path, one_vendor):
+    room = Room(tmp_path / "room", one_vendor)
+    watch = Watch(place_of=place_below(tmp_path / "room"), at=Call(name="write", place="result", nth=2), strike=lambda: 0)
+
+    assert room.run(watch).code == -9
+    half_way = sorted(path.suffix for path in room.desk.folder.iterdir() if path.is_file())
+    assert list(room.go_on()) == []
+
+    assert half_way == [".csv", ".csv", ".part"], "the sheet, its result, and the draft of the summary"
+    assert sorted(path.name for path in room.desk.folder.iterdir() if path.is_file()) == [
+        "people.csv",
+        "people.summary.json",
+        "people.verified.csv",
+    ]
+
+
+@pytest.mark.slow
+def test_the_sweep_sees_a_ledger_that_looks_away_from_errors(tmp_path, one_vendor, monkeypatch):
+    site = tmp_path / "planted"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(_DEAF, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    tally = Tally()
+
+    for nth in range(3, 10):
+        case = Case(call=Call(name="fsync", place="ledger's log", nth=nth), blow=Blow.EIO)
+        _try(Room(tmp_path / f"room-{nth}", one_vendor), case, tally)
+        if any("with 1 intents" in fault for fault in tally.findings.broken):
+            break
+    else:
+        pytest.fail(f"Nothing was noticed but {tally.findings.broken}")
