@@ -6,25 +6,20 @@ this machine, and its requests are not asks.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta, timezone
 from math import inf
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from batchverify.sandbox.bill import Ask, Bill, Window
+from batchverify.sandbox import account
+from batchverify.sandbox.bill import Ask, Bill
 from batchverify.sandbox.deliveries import REDIRECT_PATH
 from batchverify.sandbox.faults import Fault, Rule
 from batchverify.sandbox.gateway import JSON_TYPE
 from batchverify.sandbox.vendor import Vendor
 from batchverify.sandbox.wallet import Standing
-
-_BEIJING = timezone(timedelta(hours=8))
-_USAGE_COLUMNS = ("流水编号", "处理时间", "备注", "消耗")
 
 
 class ConsoleAnswer(NamedTuple):
@@ -42,17 +37,18 @@ def respond(vendor: Vendor, *, method: str, target: str, body: bytes) -> Console
     if path == REDIRECT_PATH:
         vendor.bill.redirects_followed += 1
         return _json({"redirected": True})
-    if path == "/console/usage" and wanted.get("format") == ["csv"]:
-        return ConsoleAnswer(200, usage_csv(vendor.bill).encode("gb18030"), "text/csv; charset=GBK")
     read, write = _READERS.get(path), _WRITERS.get(path)
-    if method == "GET" and read is not None:
-        return _json(read(vendor, wanted))
-    if method == "POST" and write is not None:
-        try:
+    try:
+        if method == "GET" and path == "/console/usage" and "format" in wanted:
+            export = account.export_usage(vendor, wanted, form=wanted["format"][0])
+            return ConsoleAnswer(200, export.body, export.content_type)
+        if method == "GET" and read is not None:
+            return _json(read(vendor, wanted))
+        if method == "POST" and write is not None:
             write(vendor, json.loads(body or b"{}"))
-        except (KeyError, TypeError, ValueError) as error:
-            return _json({"error": f"{path} cannot make sense of this: {error}"}, http=400)
-        return _json({"ok": True})
+            return _json({"ok": True})
+    except (KeyError, TypeError, ValueError) as error:
+        return _json({"error": f"{path} cannot make sense of this: {error}"}, http=400)
     if read is None and write is None:
         return _json({"error": f"The console has {sorted({*_READERS, *_WRITERS})}."}, http=404)
     return _json({"error": f"{path} is for {'GET' if read else 'POST'}."}, http=405)
@@ -76,25 +72,6 @@ def summary(bill: Bill, *, with_asks: bool = False) -> dict[str, Any]:
     if with_asks:
         told["asks"] = [_ask(ask) for ask in bill.asks()]
     return told
-
-
-def usage(bill: Bill) -> list[dict[str, str]]:
-    """Return the vendor's usage detail: ten-minute windows in Beijing time, newest first."""
-    return [dict(zip(_USAGE_COLUMNS, _usage_row(window), strict=True)) for window in bill.windows()]
-
-
-def usage_csv(bill: Bill) -> str:
-    """Return the same as the vendor's export might look; its real format is undocumented."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(_USAGE_COLUMNS)
-    writer.writerows(_usage_row(window) for window in bill.windows())
-    return text.getvalue()
-
-
-def _usage_row(window: Window) -> tuple[str, str, str, str]:
-    starts, ends = (f"{datetime.fromtimestamp(at, _BEIJING):%Y-%m-%d %H:%M:%S}" for at in (window.starts_at, window.ends_at))
-    return f"{window.starts_at:016d}", f"{starts} - {ends}", "套餐包消耗", f"{window.billed}次"
 
 
 def _ask(ask: Ask) -> dict[str, Any]:
@@ -150,7 +127,9 @@ def _write_reset(vendor: Vendor, _: Any) -> None:
 
 _READERS: Mapping[str, Callable[[Vendor, Mapping[str, list[str]]], object]] = {
     "/console/bill": _read_bill,
-    "/console/usage": lambda vendor, _: usage(vendor.bill),
+    "/console/usage": account.usage_page,
+    "/console/packages": lambda vendor, wanted: account.packages_page(vendor, page=max(1, int(wanted.get("page", ["1"])[0]))),
+    "/console/notices": lambda vendor, _: account.notices_page(vendor),
     "/console/wallet": _read_wallet,
 }
 _WRITERS: Mapping[str, Callable[[Vendor, Any], None]] = {

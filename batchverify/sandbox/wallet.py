@@ -6,11 +6,16 @@ no order, so nobody may rely on this one.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
+from typing import NamedTuple
 
+from batchverify.sandbox.bill import window_start
 from batchverify.sandbox.gateway import GatewayError, Refusal
+
+LOW_PERCENT = 20
 
 
 class Standing(StrEnum):
@@ -37,14 +42,25 @@ class Package:
         return self.total - self.used
 
 
+class Notice(NamedTuple):
+    """What the vendor writes to the account by SMS and mail when less than a fifth is left: when, and how much that was."""
+
+    at: float
+    left: int
+    total: int
+
+
 class Wallet:
-    """The account behind one AppCode."""
+    """The account behind one AppCode. `notices` has one for each time that what is left fell below a fifth."""
 
     def __init__(self, *, app_code: str) -> None:
         self.app_code = app_code
         self.standing = Standing.VALID
         self._bought: list[Package] = []  # in the order of use
         self._used: dict[int, int] = {}
+        self._windows: Counter[tuple[int, int]] = Counter()  # by package and start
+        self._is_low = False
+        self.notices: list[Notice] = []
 
     def packages(self) -> tuple[Package, ...]:
         """Return all packages in the order of use."""
@@ -73,18 +89,40 @@ class Wallet:
         package = self._next(now)
         if package is not None:
             self._used[package.number] += 1
+            self._windows[package.number, window_start(now)] += 1
+            self._warn(now)
+
+    def usage(self, number: int) -> dict[int, int]:
+        """Return the calls taken from one package, by the start of the window, newest first."""
+        used = {start: calls for (package, start), calls in self._windows.items() if package == number}
+        return {start: used[start] for start in sorted(used, reverse=True)}
 
     def top_up(self, calls: int, *, now: float, expires_at: float = inf) -> Package:
         """Add a package of that many calls."""
         package = Package(number=len(self._bought) + 1, total=calls, bought_at=now, expires_at=expires_at)
         self._bought = sorted((*self._bought, package), key=lambda one: (one.expires_at, one.bought_at, one.number))
         self._used[package.number] = 0
+        self._is_low = False
         return package
 
     def set_left(self, calls: int, *, now: float) -> None:
         """Forget all packages and start again with one of that many calls."""
         self._bought, self._used = [], {}
+        self._windows.clear()
         self.top_up(calls, now=now)
+
+    def _warn(self, now: float) -> None:
+        """Write once for each crossing; what was bought since begins anew."""
+        if self._is_low:
+            return
+        total = left = 0
+        for package in self._bought:
+            if package.expires_at > now:
+                total += package.total
+                left += package.total - self._used[package.number]
+        if left * 100 < total * LOW_PERCENT:
+            self._is_low = True
+            self.notices.append(Notice(now, left, total))
 
     def _next(self, now: float) -> Package | None:
         for package in self._bought:
