@@ -174,7 +174,7 @@ def test_a_process_stopped_for_longer_than_its_lease_sends_nothing_after_it_wake
     assert vendor.total() == 8
 
     recovered = recover_later(desk, seconds=ASLEEP_SECONDS)
-    after = desk.run("run", source, "--yes")
+    after = desk.run("run", source, "--yes", "--concurrency", "1")
     total = vendor.total()
     sleeper.send_signal(signal.SIGCONT)
     woken = ended(sleeper)
