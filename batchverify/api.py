@@ -15,6 +15,7 @@ from batchverify.job import run_file as _run_file
 from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress
 from batchverify.report.summary import Summary
+from batchverify.rules.prices import yuan
 from batchverify.settings import Settings, home_folder, load_settings
 from batchverify.store.home import Home
 from batchverify.tables.frame import answers_of, written_for
@@ -37,7 +38,7 @@ class _Watcher:
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         if plan.asks and not self._accepted and cap_asks is None:
             raise InputError(
-                f"Nothing was asked: the plan would ask {plan.asks} questions for at most {plan.worst_price:.2f} yuan. "
+                f"Nothing was asked: the plan would ask {plan.asks} questions for at most {yuan(plan.worst_price)} yuan. "
                 "Pass yes=True, max_asks or max_yuan."
             )
 

@@ -98,8 +98,8 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
         (
-            f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{plan.worst_price:.2f} (¥{yuan(plan.unit_price)} × {plan.asks:,})"
-            f" · {say('saved', lang)} ¥{plan.saved:.2f}"
+            f"{say('asks', lang)}: {plan.asks:,} · {say('at_most', lang)} ¥{yuan(plan.worst_price)} (¥{yuan(plan.unit_price)} × {plan.asks:,})"
+            f" · {say('saved', lang)} ¥{yuan(plan.saved)}"
         ),
     ]
     if plan.left is not None:
@@ -133,7 +133,7 @@ def mix_text(mix: Mix) -> str:
     '1 × 5,000 + 1 × 100 = ¥869.00'
     """
     parts = " + ".join(f"{count:,} × {package.asks:,}" for package, count in mix.packages)
-    return f"{parts} = ¥{mix.price:.2f}"
+    return f"{parts} = ¥{yuan(mix.price)}"
 
 
 def problem_text(code: str, lang: Lang) -> str:

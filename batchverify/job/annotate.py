@@ -22,9 +22,13 @@ from batchverify.rules.outcomes import (
     outcome_not_asked,
     outcome_of_attempt,
     outcome_of_blocked,
+    was_cut_short,
 )
 from batchverify.store.ledger import Hold
 from batchverify.store.plan_index import PlanIndex
+
+_ASKED_IN_VAIN = frozenset({RowStatus.IN_DOUBT, RowStatus.FAILED})
+_WITHOUT_ANSWER = frozenset({AttemptState.IN_DOUBT, AttemptState.NOT_BILLED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Annotation:
     scope: Scope
     reason: str
     lock: timedelta
+    asks_per_card: int = 4
     cost_by: CostBy | None = None
     counts: Counts = field(default_factory=Counts)
 
@@ -82,12 +87,16 @@ class Annotation:
         attempts = self.realm.ledger.attempts(keys)
         # A ledger that was put back from a copy knows less than the cache, and what the cache knows was not asked again.
         kept = self.realm.cache.get_many([key for key in keys if key not in attempts])
-        attempts |= {key: [attempt] for key, attempt in kept.items()}
+        # Such an attempt has a number of another count, so it has none here: whoever is in the cache came before.
+        attempts |= {key: [replace(attempt, number=0)] for key, attempt in kept.items()}
         holds = self.realm.ledger.holds(self.scope.job, keys)
         first = self.index.first_rows(keys)
+        retry = self._retry_times(batch, attempts)
         for line in batch:
             outcome = self._outcome(line, attempts, holds, first)
             if outcome is not None:
+                if outcome.retry_at is None and outcome.status in _ASKED_IN_VAIN and line.key is not None:
+                    outcome = replace(outcome, retry_at=retry.get(line.key))
                 outcome = replace(outcome, row_tag=self._row_tag(line))
                 self.counts.add(outcome)
                 if self.cost_by is not None:
@@ -96,6 +105,26 @@ class Annotation:
                     is_first = line.key is not None and first.get(line.key) == line.record.number
                     self.cost_by.add(line.record, outcome, mine, is_first=is_first)
             yield line.record, outcome
+
+    def _retry_times(self, batch: list[Line], attempts: dict[bytes, list[Attempt]]) -> dict[bytes, datetime]:
+        """Until when questions without an answer must be left alone, for their ID number or card is locked."""
+        asked = {
+            line.key: line.question
+            for line in batch
+            if line.key is not None
+            and isinstance(line.question, Query)
+            and any(attempt.state in _WITHOUT_ANSWER for attempt in attempts.get(line.key, ()))
+        }
+        if not asked:
+            return {}
+        vault = self.realm.vault
+        id_tags = {key: vault.id_tag(query.id_card) for key, query in asked.items()}
+        card_tags = {key: vault.card_tag(query.account_no) for key, query in asked.items() if query.account_no}
+        closed = self.realm.ledger.closed_then(
+            id_tags.values(), card_tags.values(), then=self.scope.as_of, asks_per_card=self.asks_per_card
+        )
+        barred = {key: closed.until(id_tags[key], card_tags.get(key)) for key in asked}
+        return {key: found[1] for key, found in barred.items() if found is not None}
 
     def _outcome(
         self, line: Line, attempts: dict[bytes, list[Attempt]], holds: dict[bytes, Hold], first: dict[bytes, int]
@@ -114,7 +143,7 @@ class Annotation:
             hold = None  # of an earlier run: the question was asked since
         if hold is not None and (attempt is None or attempt.state is not AttemptState.ANSWERED):
             return outcome_not_asked(query, code=hold.code, retry_at=hold.until)
-        if attempt is None:
+        if attempt is None or was_cut_short(attempt, attempts):
             return outcome_not_asked(query, code=self.reason or "not_run")
         answer = None
         if attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:

@@ -21,6 +21,7 @@ from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds
 from batchverify.job.plan import ASK, Plan
 from batchverify.job.realm import Realm
+from batchverify.job.terms import Terms
 from batchverify.model import Billed, Query, RowStatus, Secret
 from batchverify.pool import Crew, Item, Limits, Progress, StopSwitch
 from batchverify.rules.outcomes import Scope
@@ -89,7 +90,15 @@ def open_vendor(settings: Settings, realm: Realm, *, built_in: bool) -> Iterator
 
 
 def begin_run(
-    realm: Realm, job: str, kind: RunKind, scope: Scope, bounds: Bounds, settings: Settings, *, plan: Plan
+    realm: Realm,
+    job: str,
+    kind: RunKind,
+    scope: Scope,
+    bounds: Bounds,
+    settings: Settings,
+    *,
+    plan: Plan,
+    endpoint_host: str = "",
 ) -> tuple[Run, Callable[[], None]]:
     """Write down a run and hold its lock; the second value lets go of it.
 
@@ -110,6 +119,7 @@ def begin_run(
             wallet_total=wallet.total,
             wallet_left=wallet.left,
             unit_price=plan.unit_price,
+            terms=Terms.now(settings, endpoint_host=endpoint_host).as_json(),
         )
         return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
     except BaseException:

@@ -33,7 +33,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What is asked, and what never is. `product` None takes for each row what its fields allow."""
+    """What is asked, and what never is. `product` None takes for each row what its fields allow.
+
+    The days of reuse count back from when the job began; where it goes on from the result of another, from when that one
+    did (`reuse_since`, ISO 8601): what that one got or reused stays answered.
+    """
 
     product: Product | None = Product.BANK3
     checks: CheckLevel = CheckLevel.BLOCK
@@ -41,6 +45,7 @@ class Asking:
     allow_minors: bool = False
     reuse_days_matched: float = 30
     reuse_days_other: float = 1
+    reuse_since: str = ""
 
     def __post_init__(self) -> None:
         if min(self.reuse_days_matched, self.reuse_days_other) < 0:
@@ -75,13 +80,17 @@ class Mandate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """All choices that belong to the job. Bounds of a single run (caps, rate) are in `Bounds`."""
+    """All choices that belong to the job. Bounds of a single run (caps, rate) are in `Bounds`.
+
+    `origin` is the job whose result or corrected input this one goes on from, "" where there is none.
+    """
 
     reading: Reading = Reading()
     asking: Asking = Asking()
     delivery: Delivery = Delivery()
     mandate: Mandate = Mandate()
     endpoint_host: str = ""
+    origin: str = ""
 
     def as_json(self) -> str:
         """The options as the ledger keeps them.
@@ -110,6 +119,7 @@ class Options:
             ),
             mandate=Mandate(**kept["mandate"]),
             endpoint_host=str(kept["endpoint_host"]),
+            origin=str(kept.get("origin", "")),
         )
 
 

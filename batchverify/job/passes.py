@@ -25,7 +25,9 @@ from batchverify.job.lines import Lines
 from batchverify.job.options import Bounds, Options
 from batchverify.job.plan import Plan, day_of, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
-from batchverify.job.rendering import Rendered, check_place, lock_of, render
+from batchverify.job.rendering import Rendered, check_place, render
+from batchverify.job.standing import Origin
+from batchverify.job.terms import Terms
 from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress, StopSwitch
 from batchverify.settings import Settings, home_folder
@@ -96,9 +98,15 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
 
 
 def run_file(
-    path: Path, options: Options, bounds: Bounds, session: Session, *, what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT
+    path: Path,
+    options: Options,
+    bounds: Bounds,
+    session: Session,
+    *,
+    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
+    origin: Origin | None = None,
 ) -> Rendered:
-    """Verify a spreadsheet. Where a job on the same input is unfinished, go on with it.
+    """Verify a spreadsheet. Where a job on the same input is unfinished, go on with it. `origin` is the job it corrects.
 
     Raises:
         InputError, SettingsError: Nothing was sent, nothing was written.
@@ -111,7 +119,7 @@ def run_file(
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
         opened = _Opened(table=table, columns=columns, options=options, job=job)
-        return _pass(opened, realm, session, bounds, kind=kind, what=what)
+        return _pass(opened, realm, session, bounds, kind=kind, what=what, origin=origin)
 
 
 def resume_job(
@@ -226,7 +234,14 @@ def _lines(table: Table, columns: ColumnMap, options: Options, realm: Realm, beg
 
 
 def _pass(
-    opened: _Opened, realm: Realm, session: Session, bounds: Bounds, *, kind: RunKind, what: frozenset[RowStatus]
+    opened: _Opened,
+    realm: Realm,
+    session: Session,
+    bounds: Bounds,
+    *,
+    kind: RunKind,
+    what: frozenset[RowStatus],
+    origin: Origin | None = None,
 ) -> Rendered:
     settings, clock, job = session.settings, session.clock, opened.job
     _refuse_without_mandate(opened.options, settings)
@@ -238,7 +253,7 @@ def _pass(
         opened = replace(opened, options=replace(opened.options, endpoint_host=vendor.endpoint.host))
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
-        plan = make_plan(lines, index, realm, scope, settings=settings, what=what)
+        plan = make_plan(lines, index, realm, scope, settings=settings, what=what, origin=origin)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
         if job is None:
@@ -269,7 +284,7 @@ def _run(
 ) -> Run:
     settings, clock = session.settings, session.clock
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
-    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan)
+    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan, endpoint_host=vendor.endpoint.host)
     try:
         session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(plan.unit_price))
         reason = ""
@@ -297,13 +312,16 @@ def _run(
 def _annotation(
     opened: _Opened, lines: Lines, index: PlanIndex, realm: Realm, session: Session, *, job: Job, run: Run
 ) -> Annotation:
+    newest = realm.ledger.newest_attempt() if run.last_attempt is None else run.last_attempt
+    as_of = run.ended_at or session.clock.now()
     return Annotation(
         lines=lines,
         index=index,
         realm=realm,
-        scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=run.ended_at or session.clock.now()),
+        scope=scope_of(lines.asking, job=job.id, began=job.created_at, as_of=as_of, newest=newest),
         reason=run.reason,
-        lock=lock_of(session.settings),
+        lock=Terms.of(run, session.settings).lock,
+        asks_per_card=run.spec.asks_per_card,
         cost_by=_cost_by(opened.table, opened.columns, opened.options),
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,19 +18,23 @@ from typing import Any
 from batchverify.job.lines import Line, Lines
 from batchverify.job.options import Asking
 from batchverify.job.realm import Realm
-from batchverify.model import Attempt, AttemptState, Blocked, Field, Query, RowStatus
+from batchverify.job.standing import Origin, Standing, standings
+from batchverify.model import Blocked, Field, Query, RowStatus
 from batchverify.rules.balance import BalanceWarning, shortfall, warnings_of
-from batchverify.rules.outcomes import REFUSALS, Scope, deciding_attempt, may_reuse
+from batchverify.rules.outcomes import ANY_NUMBER, Scope
 from batchverify.rules.packages import Mix, cheapest_mix
 from batchverify.rules.prices import price_of_asks, yuan
-from batchverify.rules.verdicts import verdict
-from batchverify.rules.windows import BEIJING
+from batchverify.rules.windows import BEIJING, beijing_time
 from batchverify.settings import Settings
 from batchverify.store.ledger.wallet import order_of_use
 from batchverify.store.plan_index import PlanIndex
 
 #: The mark of a question that a plan lets through to the gate.
 ASK = "ask"
+#: What a corrected file brings that its origin did not have: no status, for nobody has asked it yet.
+EDITED = "edited"
+#: The kinds of questions that a plan asks, by the words of `--what`.
+KINDS = (EDITED, RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED, RowStatus.IN_DOUBT)
 _SHOWN_ROWS = 20
 
 
@@ -51,6 +56,9 @@ class _Tally:
     in_doubt: int = 0
     locked: int = 0
     asks: int = 0
+    asks_of: Counter[str] = field(default_factory=Counter)
+    not_due: int = 0
+    not_before: datetime | None = None
     release: dict[bytes, int] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, list[int]] = field(default_factory=dict)
@@ -73,50 +81,37 @@ class _Tally:
                     for warning in warnings:
                         self.note(warning, line.record.number)
 
-    def place(self, line: Line, attempt: Attempt | None, *, what: frozenset[RowStatus], is_locked: bool) -> bool:
-        """Count a question by what speaks for it already; True if it is to be asked."""
-        status = status_of(attempt, is_locked=is_locked)
+    def place(self, line: Line, standing: Standing, *, what: frozenset[RowStatus], asks_edited: bool) -> bool:
+        """Count a question by how it stands; True if it is to go to the gate."""
+        status = standing.status
         if status is None:
             self.reused += 1
             return False
         if status is RowStatus.IN_DOUBT:
             self.in_doubt += 1
             self.note("in_doubt", line.record.number)
-        if status is RowStatus.LOCKED and is_locked:
+        is_wanted = asks_edited if standing.is_edited else status in what
+        if standing.until is not None:
+            if is_wanted and (self.not_before is None or standing.until < self.not_before):
+                self.not_before = standing.until
+            if status is RowStatus.IN_DOUBT:
+                self.not_due += is_wanted
+                return False
             # It goes to the gate all the same, which knows whether the lock still holds and writes down until when.
             self.locked += 1
-            self.note("id_locked", line.record.number)
-            return status in what
-        if status not in what:
+            self.not_due += is_wanted
+            self.note(standing.code, line.record.number)
+            return is_wanted
+        if not is_wanted:
             return False
-        if status is RowStatus.IN_DOUBT and attempt is not None and line.key is not None:
-            self.release[line.key] = attempt.number
+        if status is RowStatus.IN_DOUBT and standing.attempt is not None and line.key is not None:
+            self.release[line.key] = standing.attempt.number
         self.asks += 1
+        self.asks_of[EDITED if standing.is_edited else status] += 1
         return True
 
     def problems(self) -> dict[str, Problem]:
         return {code: Problem(count=count, rows=tuple(self._rows[code])) for code, count in sorted(self._counts.items())}
-
-
-def status_of(attempt: Attempt | None, *, is_locked: bool) -> RowStatus | None:
-    """Which open status a question has before a run; None where an answer speaks for it.
-
-    >>> status_of(None, is_locked=False)
-    <RowStatus.NOT_RUN: 'not_run'>
-    """
-    match attempt:
-        case Attempt(state=AttemptState.ANSWERED) if verdict(attempt.product, attempt.code) is not RowStatus.LOCKED:
-            return None
-        case Attempt(state=AttemptState.IN_DOUBT, holds=True):
-            return RowStatus.IN_DOUBT
-        case Attempt(state=AttemptState.ANSWERED):
-            return RowStatus.LOCKED
-        case _ if is_locked:
-            return RowStatus.LOCKED
-        case Attempt(state=AttemptState.NOT_BILLED, code=code) if code not in REFUSALS:
-            return RowStatus.FAILED
-        case _:
-            return RowStatus.NOT_RUN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +119,8 @@ class Plan:
     """Counts of one input.
 
     Rows: `total` = `unique` + `duplicate` + `blocked`. Of the unique questions, `reused` have an answer, `in_doubt` are
-    held, `locked` wait, and `asks` is the most that would be asked now.
+    held, `locked` wait, and `asks` is the most that would be asked now: `asks_of` says of which kind, by the words of
+    `--what`. Of what is wanted, `not_due` must be left alone for now, the earliest of it until `not_before`.
     """
 
     name: str
@@ -141,6 +137,9 @@ class Plan:
     in_doubt: int
     locked: int
     asks: int
+    asks_of: Mapping[str, int] = field(default_factory=dict)
+    not_due: int = 0
+    not_before: datetime | None = None
     problems: Mapping[str, Problem]
     release: Mapping[bytes, int] = field(repr=False)
     unit_price: Decimal
@@ -184,15 +183,20 @@ class Plan:
             **self._facts(),
             "problems": {code: {"count": problem.count, "rows": list(problem.rows)} for code, problem in self.problems.items()},
             "cheapest_packages": {
-                "yuan": f"{self.mix.price:.2f}",
+                "yuan": yuan(self.mix.price),
                 "packages": [
-                    {"asks": package.asks, "yuan": f"{package.price:.2f}", "count": count} for package, count in self.mix.packages
+                    {"asks": package.asks, "yuan": yuan(package.price), "count": count} for package, count in self.mix.packages
                 ],
                 "left_over": self.mix.asks - self.to_buy,
             },
             "left_in_wallet": self.left,
             "to_buy": self.to_buy,
             "warnings": sorted(self.warnings),
+            "asks_of": dict(self.asks_of),
+            "not_due": {
+                "count": self.not_due,
+                "earliest": None if self.not_before is None else beijing_time(self.not_before),
+            },
             "hash": self.digest,
         }
 
@@ -214,19 +218,24 @@ class Plan:
             "cost": {
                 "currency": "CNY",
                 "unit_price": yuan(self.unit_price),
-                "max": f"{self.worst_price:.2f}",
-                "saved": f"{self.saved:.2f}",
+                "max": yuan(self.worst_price),
+                "saved": yuan(self.saved),
             },
         }
 
 
-def scope_of(asking: Asking, *, job: str, began: datetime, as_of: datetime) -> Scope:
-    """What a job that began then may reuse. The limits count from its beginning, so what it has reused stays reused."""
+def scope_of(asking: Asking, *, job: str, began: datetime, as_of: datetime, newest: int = ANY_NUMBER) -> Scope:
+    """What a job that began then may reuse. The limits count from its beginning, so what it has reused stays reused.
+
+    `newest` bounds by their numbers the attempts that count; a plan counts all that there are.
+    """
+    since = datetime.fromisoformat(asking.reuse_since) if asking.reuse_since else began
     return Scope(
         job=job,
-        matched_after=began - timedelta(days=asking.reuse_days_matched),
-        other_after=began - timedelta(days=asking.reuse_days_other),
+        matched_after=since - timedelta(days=asking.reuse_days_matched),
+        other_after=since - timedelta(days=asking.reuse_days_other),
         as_of=as_of,
+        newest=newest,
     )
 
 
@@ -236,30 +245,32 @@ def day_of(instant: datetime) -> date:
 
 
 def make_plan(
-    lines: Lines, index: PlanIndex, realm: Realm, scope: Scope, *, settings: Settings, what: frozenset[RowStatus]
+    lines: Lines,
+    index: PlanIndex,
+    realm: Realm,
+    scope: Scope,
+    *,
+    settings: Settings,
+    what: frozenset[RowStatus],
+    origin: Origin | None = None,
 ) -> Plan:
     """Read the whole sheet once, and mark in `index` the questions to ask.
 
     `scope.as_of` is now; `what` are the statuses that are asked. Costs nothing and sends nothing.
     """
     tally = _Tally()
+    asks_edited = origin is not None and origin.asks_edited
     for batch in lines.batches():
-        asked = [line for line in batch if isinstance(line.question, Query)]
         tally.look_at(batch)
-        fresh = _new_questions(asked, index, tally)
-        keys = [line.key for line in fresh if line.key is not None]
-        decided = _decided(keys, realm, scope)
-        id_tags = _id_tags(fresh, decided, realm)
-        locks = realm.ledger.locked_until(list(id_tags.values()))
-        to_ask: dict[bytes, str] = {}
-        for line in fresh:
-            if line.key is None:
-                continue
-            until = locks.get(id_tags[line.key]) if line.key in id_tags else None
-            is_locked = until is not None and until > scope.as_of
-            if tally.place(line, decided.get(line.key), what=what, is_locked=is_locked):
-                to_ask[line.key] = ASK
-        index.mark(to_ask)
+        fresh = _new_questions([line for line in batch if isinstance(line.question, Query)], index, tally)
+        found = standings(fresh, realm, scope, asks_per_card=settings.asks_per_card_per_day, origin=origin)
+        index.mark(
+            {
+                line.key: ASK
+                for line in fresh
+                if line.key is not None and tally.place(line, found[line.key], what=what, asks_edited=asks_edited)
+            }
+        )
     wallet = realm.ledger.wallet(now=scope.as_of)
     return Plan(
         name=lines.table.path.name,
@@ -276,6 +287,9 @@ def make_plan(
         in_doubt=tally.in_doubt,
         locked=tally.locked,
         asks=tally.asks,
+        asks_of={word: tally.asks_of[word] for word in KINDS if tally.asks_of[word]},
+        not_due=tally.not_due,
+        not_before=tally.not_before,
         problems=tally.problems(),
         release=tally.release,
         unit_price=price_now(realm, asks=tally.asks, settings=settings, now=scope.as_of),
@@ -304,29 +318,3 @@ def _new_questions(asked: list[Line], index: PlanIndex, tally: _Tally) -> list[L
         else:
             tally.note("duplicate", line.record.number)
     return fresh
-
-
-def _id_tags(fresh: list[Line], decided: Mapping[bytes, Attempt], realm: Realm) -> dict[bytes, bytes]:
-    """The ID numbers whose locks matter, by key: where an answer speaks for the question, none does."""
-    return {
-        line.key: realm.vault.id_tag(line.question.id_card)
-        for line in fresh
-        if line.key is not None
-        and isinstance(line.question, Query)
-        and status_of(decided.get(line.key), is_locked=False) is not None
-    }
-
-
-def _decided(keys: list[bytes], realm: Realm, scope: Scope) -> dict[bytes, Attempt]:
-    """What speaks for each key already: from the cache where it is fresh enough, else from the ledger."""
-    cached = {key: attempt for key, attempt in realm.cache.get_many(keys).items() if may_reuse(attempt, scope)}
-    decided = dict(cached)
-    for key, attempts in realm.ledger.attempts(_without(keys, cached)).items():
-        attempt = deciding_attempt(attempts, scope)
-        if attempt is not None:
-            decided[key] = attempt
-    return decided
-
-
-def _without(keys: Iterable[bytes], known: Mapping[bytes, Attempt]) -> list[bytes]:
-    return [key for key in keys if key not in known]

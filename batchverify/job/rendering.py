@@ -9,7 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from batchverify.job.annotate import Annotation, Counts
 from batchverify.job.cost_by import kind_of
 from batchverify.job.options import Options
 from batchverify.job.realm import Realm
+from batchverify.job.terms import Terms
 from batchverify.model import RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
 from batchverify.report.summary import Bill, BillKind, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
@@ -173,6 +174,7 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
     realm, table, counts = annotation.realm, annotation.lines.table, annotation.counts
     runs = realm.ledger.runs(job.id)
     left = run.spec.wallet_left
+    terms = Terms.of(run, settings)
     tally = Tally(
         status=counts.statuses,
         unique=counts.unique,
@@ -190,7 +192,7 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
         ending=ending_of(run.reason, open_rows=counts.open),
         input=InputFacts(name=table.path.name, sha256=table.sha256, sheet=table.sheet or "", encoding=table.encoding or ""),
         product=options.asking.product,
-        endpoint_host=options.endpoint_host,
+        endpoint_host=terms.endpoint_host or options.endpoint_host,
         tally=tally,
         bill=bill,
         unit_price=unit_price_of(runs, run, settings),
@@ -198,12 +200,12 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
             total=run.spec.wallet_total,
             left_before=left,
             left_after=None if left is None else max(0, left - run.spent),
-            low_percent=settings.low_balance_percent,
+            low_percent=terms.low_percent,
         ),
         started_at=runs[0].started_at if runs else run.started_at,
         ended_at=annotation.scope.as_of,
         ledger_head=realm.ledger.head(run.id),
-        next=next_command(job.id, counts, settings),
+        next=next_command(job.id, counts, settings, endpoint=terms.endpoint),
     )
 
 
@@ -243,14 +245,14 @@ def bill_of(rows: Sequence[BillRow]) -> Bill:
     )
 
 
-def next_command(job: str, counts: Counts, settings: Settings) -> str | None:
+def next_command(job: str, counts: Counts, settings: Settings, *, endpoint: str) -> str | None:
     """The command that goes on with what is open, or None. It may be pasted into a shell of any folder.
 
     Rows in doubt come last: a person must decide about them.
     """
     where = [] if settings.home is None else ["--home", str(settings.home.absolute())]
-    if settings.endpoint != VENDOR_ENDPOINT:
-        where += ["--endpoint", settings.endpoint]
+    if endpoint != VENDOR_ENDPOINT:
+        where += ["--endpoint", endpoint]
     if counts.statuses[RowStatus.NOT_RUN]:
         return _spelled("batchverify", "resume", job, *where)
     if counts.statuses[RowStatus.FAILED] or counts.statuses[RowStatus.LOCKED]:
@@ -264,8 +266,3 @@ def _spelled(*words: str) -> str:
     if os.name == "nt":  # pragma: no cover - a shell of its own
         return " ".join(f'"{word}"' if " " in word else word for word in words)
     return shlex.join(words)
-
-
-def lock_of(settings: Settings) -> timedelta:
-    """How long a 203 locks an ID number here."""
-    return timedelta(minutes=settings.lock_minutes)

@@ -11,27 +11,39 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from batchverify.model import Answer, Attempt, AttemptState, Billed, Blocked, Outcome, Query, RowSource, RowStatus
+from batchverify.rules.steps import is_last_try
 from batchverify.rules.verdicts import field_at_fault, verdict
 
 #: Words under which the gateway turned everything away: the row itself was never judged, so it is not_run, not failed.
 REFUSALS = frozenset({"quota", "quota_expired", "app_code", "overdue", "bad_request"})
 #: The same for attempts: one that a second stop called back before it left is as unjudged.
-_UNJUDGED = REFUSALS | {"interrupted"}
+UNJUDGED = REFUSALS | {"interrupted"}
+
+
+#: Of whoever looks now: every attempt that is there came before.
+ANY_NUMBER = 1 << 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a job may see: its own attempts, others' answers not older than the limits, nothing after `as_of`."""
+    """What a job may see: its own attempts, others' answers not older than the limits, nothing that came later.
+
+    Later is what has a higher number than `newest`, or was in flight at `as_of`. The wall clock alone cannot say it: one that
+    was set back would hide answers that are already there, for as long as it takes to catch up.
+    """
 
     job: str
     matched_after: datetime
     other_after: datetime
     as_of: datetime
+    newest: int = ANY_NUMBER
 
 
 def may_reuse(attempt: Attempt, scope: Scope) -> bool:
     """True where another job's answer serves this one, by age (by default 30 days for matched, 1 for others)."""
-    if attempt.state is not AttemptState.ANSWERED or attempt.settled_at is None or attempt.settled_at > scope.as_of:
+    if attempt.state is not AttemptState.ANSWERED or attempt.settled_at is None or attempt.number > scope.newest:
+        return False
+    if attempt.reserved_at <= scope.as_of < attempt.settled_at:
         return False
     match verdict(attempt.product, attempt.code):
         case RowStatus.LOCKED:
@@ -51,7 +63,7 @@ def deciding_attempt(attempts: Iterable[Attempt], scope: Scope) -> Attempt | Non
     best_rank = (0, 0)
     for attempt in attempts:
         own = attempt.job == scope.job
-        if attempt.reserved_at > scope.as_of and not own:
+        if attempt.number > scope.newest and not own:
             continue
         match attempt.state:
             case AttemptState.ANSWERED if (own and verdict(attempt.product, attempt.code) is not RowStatus.LOCKED) or may_reuse(
@@ -83,6 +95,17 @@ def outcome_not_asked(query: Query, *, code: str, retry_at: datetime | None = No
     )
 
 
+def was_cut_short(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
+    """True where a question was to be asked again, for nothing was billed, and its run ended before: it has not failed.
+
+    `attempts` are all of the question.
+    """
+    if attempt.state is not AttemptState.NOT_BILLED or attempt.code in UNJUDGED:
+        return False
+    tries = sum(other.run == attempt.run and other.state is AttemptState.NOT_BILLED for other in attempts)
+    return not is_last_try(attempt.code, attempts=tries)
+
+
 def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None, scope: Scope, lock: timedelta) -> Outcome:
     """What an attempt says of a row. `answer` is the opened answer of an answered attempt."""
     own = attempt.job == scope.job
@@ -92,7 +115,7 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
         case AttemptState.IN_DOUBT:
             status = RowStatus.IN_DOUBT
         case AttemptState.NOT_BILLED:
-            status = RowStatus.NOT_RUN if attempt.code in _UNJUDGED else RowStatus.FAILED
+            status = RowStatus.NOT_RUN if attempt.code in UNJUDGED else RowStatus.FAILED
         case AttemptState.OPEN:
             status = RowStatus.NOT_RUN
     locked = status is RowStatus.LOCKED and attempt.settled_at is not None

@@ -30,6 +30,12 @@ _TRIES_NOT_SENT = 5
 # A throttle passes by itself, and each try is free: about half an hour of patience.
 _TRIES_THROTTLED = 30
 
+# By the code of an error that is asked again; any other is the last of its row.
+_TRIES: Mapping[str, int] = {
+    **dict.fromkeys(("throttled", "unavailable"), _TRIES_THROTTLED),
+    **dict.fromkeys(("dns", "connect", "tls", "late"), _TRIES_NOT_SENT),
+}
+
 _REASONS: Mapping[type[Refused], str] = {
     QuotaExhausted: "quota",
     KeyRejected: "app_code",
@@ -90,6 +96,20 @@ def next_step(error: AskError, *, attempts: int) -> AskAgain | GiveUp | StopRun:
         case _:
             # InDoubt, and any error of a later version: what is not known to be free may have been billed.
             return GiveUp(state=AttemptState.IN_DOUBT, code=error.code)
+
+
+def is_last_try(code: str, *, attempts: int) -> bool:
+    """Say whether a failure that was not billed ended its row, or the row was still to be asked again when the run ended.
+
+    `code` is that of the failure, `attempts` counts the tries of the row in that run. The counterpart of `next_step` for
+    whoever reads the record later.
+
+    >>> is_last_try("throttled", attempts=3), is_last_try("throttled", attempts=30), is_last_try("connect", attempts=5)
+    (False, True, True)
+    >>> is_last_try("timeout", attempts=1)  # it was in doubt, and the vendor's usage has cleared it
+    True
+    """
+    return attempts >= _TRIES.get(code, 0)
 
 
 def _pause(attempts: int) -> float:

@@ -1,5 +1,6 @@
 """From attempts to what stands beside a row, tried against a drawing of the same rules in plain words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from batchverify.rules.outcomes import (
     outcome_not_asked,
     outcome_of_attempt,
     outcome_of_blocked,
+    was_cut_short,
 )
 
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -22,7 +24,7 @@ LOCK = timedelta(hours=12, minutes=10)
 QUERY = Query(
     product=Product.BANK3, name="张三", id_card="1", account_no="2", notes=("name:spaces",), warnings=("accountNo:luhn",)
 )
-SCOPE = Scope(job="ours", matched_after=NOW - timedelta(days=30), other_after=NOW - timedelta(days=1), as_of=NOW)
+SCOPE = Scope(job="ours", matched_after=NOW - timedelta(days=30), other_after=NOW - timedelta(days=1), as_of=NOW, newest=50)
 
 
 def an_attempt(state=AttemptState.ANSWERED, *, code="01", job="ours", number=1, days_ago=0.0, **others):
@@ -47,13 +49,53 @@ def outcome(attempt, answer=None):
 
 @pytest.mark.parametrize(
     ("code", "days_ago", "reused"),
-    [("01", 29, True), ("01", 31, False), ("02", 0.9, True), ("02", 1.1, False), ("203", 0, False), ("01", -0.1, False)],
+    [("01", 29, True), ("01", 31, False), ("02", 0.9, True), ("02", 1.1, False), ("203", 0, False)],
 )
 def test_anothers_answer_serves_by_its_age(code, days_ago, reused):
     attempt = an_attempt(code=code, job="theirs", days_ago=days_ago)
 
     assert may_reuse(attempt, SCOPE) is reused
     assert (deciding_attempt([attempt], SCOPE) is attempt) is reused
+
+
+def test_anothers_answer_that_came_later_serves_nobody():
+    asked_later = an_attempt(job="theirs", number=51)
+    in_flight_then = replace(an_attempt(job="theirs", days_ago=0.1), settled_at=NOW + timedelta(seconds=1))
+
+    assert not may_reuse(asked_later, SCOPE)
+    assert not may_reuse(in_flight_then, SCOPE)
+
+
+def test_anothers_answer_of_a_clock_that_was_ahead_serves_at_once():
+    """Its number says that it came before; by the wall clock, which was set back since, it is still to come."""
+    ahead = an_attempt(job="theirs", days_ago=-0.1)
+
+    assert may_reuse(ahead, SCOPE)
+    assert deciding_attempt([ahead], SCOPE) is ahead
+
+
+@pytest.mark.parametrize("code", ["throttled", "unavailable", "connect", "dns", "tls", "late"])
+def test_a_question_that_was_to_be_asked_again_when_its_run_ended_was_cut_short(code):
+    tries = [an_attempt(AttemptState.NOT_BILLED, code=code, number=number, holds=False) for number in range(1, 31)]
+    others = [replace(attempt, run="ours.2") for attempt in tries]
+
+    assert was_cut_short(tries[0], [tries[0], *others])
+    assert was_cut_short(tries[3], tries[:4])
+    assert not was_cut_short(tries[-1], tries)
+
+
+@pytest.mark.parametrize("code", ["too_long", "timeout", "quota", "interrupted"])
+def test_a_question_that_was_given_up_was_not_cut_short(code):
+    attempt = an_attempt(AttemptState.NOT_BILLED, code=code)
+
+    assert not was_cut_short(attempt, [attempt])
+
+
+@pytest.mark.parametrize("state", [AttemptState.OPEN, AttemptState.ANSWERED, AttemptState.IN_DOUBT])
+def test_only_what_was_not_billed_can_have_been_cut_short(state):
+    attempt = an_attempt(state, code="throttled")
+
+    assert not was_cut_short(attempt, [attempt])
 
 
 @pytest.mark.parametrize("state", [AttemptState.OPEN, AttemptState.NOT_BILLED, AttemptState.IN_DOUBT])
@@ -83,9 +125,9 @@ def test_an_own_answer_speaks_whatever_its_age():
         ([an_attempt(AttemptState.IN_DOUBT, number=1, job="theirs")], 1),
         ([an_attempt(AttemptState.OPEN, number=1, job="theirs")], 1),
         ([an_attempt(AttemptState.NOT_BILLED, number=1, job="theirs")], None),
-        ([an_attempt(number=1, job="theirs", days_ago=-1)], None),
-        ([an_attempt(AttemptState.IN_DOUBT, number=1, job="theirs", days_ago=-1)], None),
-        ([an_attempt(AttemptState.IN_DOUBT, number=1, days_ago=-1)], 1),
+        ([an_attempt(number=51, job="theirs")], None),
+        ([an_attempt(AttemptState.IN_DOUBT, number=51, job="theirs")], None),
+        ([an_attempt(AttemptState.IN_DOUBT, number=51)], 51),
         ([an_attempt(number=1, code="203", holds=False), an_attempt(AttemptState.NOT_BILLED, number=2)], 2),
         ([an_attempt(number=1, code="203", holds=False, job="theirs")], None),
     ],
@@ -104,7 +146,7 @@ def test_an_answer_speaks_before_a_doubt_and_a_doubt_before_a_failure(attempts, 
             st.sampled_from(AttemptState),
             code=st.sampled_from(["01", "02", "203", "202", "connect", "quota"]),
             job=st.sampled_from(["ours", "theirs"]),
-            number=st.integers(1, 5),
+            number=st.integers(46, 55),
             days_ago=st.floats(-2, 60),
             holds=st.booleans(),
         ),
@@ -114,7 +156,7 @@ def test_an_answer_speaks_before_a_doubt_and_a_doubt_before_a_failure(attempts, 
 )
 def test_what_comes_out_later_changes_nothing_of_others(attempts):
     """A result speaks of one instant: attempts of others reserved after it leave it as it is."""
-    before = [attempt for attempt in attempts if attempt.job == "ours" or attempt.reserved_at <= NOW]
+    before = [attempt for attempt in attempts if attempt.job == "ours" or attempt.number <= SCOPE.newest]
 
     assert deciding_attempt(attempts, SCOPE) is deciding_attempt(before, SCOPE)
 

@@ -24,14 +24,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_RUN = """
 INSERT INTO run (
-  id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, wallet_total, wallet_left, unit_price,
+  id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, wallet_total, wallet_left, unit_price, terms,
   matched_after, other_after, started_at, head, newest_attempt
-) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) FROM attempt
+) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) FROM attempt
 """
 # By the index of what is open anywhere, which is small, not by the run's, which may hold a million.
 _OPEN_OF_RUN = """
 SELECT number, key, nonce FROM attempt INDEXED BY attempt_id_open WHERE state = 'open' AND run = ? ORDER BY number
 """
+# What others ask later is told apart by its number: the wall clock may be set back.
+_LAST = "UPDATE run SET last_attempt = (SELECT coalesce(max(number), 0) FROM attempt) WHERE number = ?"
 _DOUBT = "UPDATE attempt SET state = 'in_doubt', settled_at = ?, code = ? WHERE number = ? AND state = 'open'"
 
 
@@ -93,7 +95,7 @@ def start_run(con: sqlite3.Connection, job: str, spec: RunSpec, *, now: datetime
     values = (
         *(name, job_number, spec.kind.value, spec.lock, spec.boot, monotonic + LEASE_SECONDS),
         *(spec.cap_asks, spec.qps, spec.asks_per_card, spec.wallet_total, spec.wallet_left),
-        None if spec.unit_price is None else str(spec.unit_price),
+        *(None if spec.unit_price is None else str(spec.unit_price), spec.terms),
         *(micros(spec.reuse.matched_after), micros(spec.reuse.other_after), started, first_link(name, started)),
     )
     number = con.execute(_INSERT_RUN, values).lastrowid
@@ -124,6 +126,7 @@ def end_run(books: Books, run: int, *, reason: str, code: str) -> int:
         books.settle(account, number, tag, AttemptState.IN_DOUBT.value, code=code, billed=Billed.UNKNOWN)
     account.ended_at = books.now
     account.reason = reason
+    books.con.execute(_LAST, (run,))
     return len(doubtful)
 
 

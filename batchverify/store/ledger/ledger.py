@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,10 @@ from typing import Self
 
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
-from batchverify.store.ledger import auditing, jobs, reading, tying, wallet
+from batchverify.store.ledger import auditing, jobs, limits, reading, tying, wallet
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.gate import Gate
+from batchverify.store.ledger.limits import Closed, Instant
 from batchverify.store.ledger.reconciling import reconcile
 from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
 from batchverify.store.ledger.schema import connect, create
@@ -41,6 +42,7 @@ from batchverify.store.ledger.shapes import (
     RunSpec,
     Wallet,
 )
+from batchverify.store.ledger.usage import UsageBook
 
 _REMEDY = "No further ask leaves. Free space or repair the disk, look with `batchverify doctor`, then `batchverify resume`."
 #: Waiting for other processes shorter than this is within the jitter that the rate allows for.
@@ -202,10 +204,23 @@ class Ledger:
         with self._reading() as con:
             return reading.holds_of(con, job, keys)
 
-    def locked_until(self, id_tags: Sequence[bytes]) -> dict[bytes, datetime]:
-        """Find until when ID numbers are, or were, locked after a 203. For showing: the gate looks for itself."""
+    def closed(
+        self, id_tags: Iterable[bytes], card_tags: Iterable[bytes], *, now: datetime, monotonic: float, boot: str, asks_per_card: int
+    ) -> Closed:
+        """Find which ID numbers and cards must be left alone now, and until when, as the gate would say."""
+        at = Instant(now=micros(now), boot=boot, monotonic=monotonic)
         with self._reading() as con:
-            return {id_tag: moment(until) for id_tag, until in reading.locked_ids(con, id_tags).items()}
+            return limits.closed(con, id_tags, card_tags, at=at, asks_per_card=asks_per_card)
+
+    def closed_then(self, id_tags: Iterable[bytes], card_tags: Iterable[bytes], *, then: datetime, asks_per_card: int) -> Closed:
+        """Find which had to be left alone at a past instant, by what was known then."""
+        with self._reading() as con:
+            return limits.closed_then(con, id_tags, card_tags, then=micros(then), asks_per_card=asks_per_card)
+
+    def newest_attempt(self) -> int:
+        """Give the number of the newest attempt of all jobs, 0 where there is none."""
+        with self._reading() as con:
+            return int(con.execute("SELECT coalesce(max(number), 0) FROM attempt").fetchone()[0])
 
     def asks_of(self, job: str) -> Iterator[Attempt]:
         """Walk a job's attempts, oldest first, without their sealed answers."""
@@ -262,9 +277,14 @@ class Ledger:
         """Write down what the vendor's usage says of attempts in doubt; returns the numbers that were not in doubt.
 
         NO frees the key and takes the ask off the bill. YES keeps it: the answer is lost, and a new one is a second bill.
+        An answer whose status may or may not be billed keeps its key either way, and gets its price.
         """
         with self._books(now=now, monotonic=monotonic) as books:
             return reconcile(books, attempts, billed=billed)
+
+    def usage(self) -> UsageBook:
+        """Give the windows of all jobs, and what the vendor's usage said of them."""
+        return UsageBook(self._fetch, self._writing)
 
     def enter(self, packages: Sequence[NewPackage], *, purchase: Purchase | None = None, now: datetime) -> list[Package] | None:
         """Enter what was bought together, with its order; None where that order was entered before: then nothing is changed."""

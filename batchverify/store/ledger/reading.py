@@ -32,7 +32,6 @@ PAGE = 5_000
 
 _ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE key IN ({_SLOTS})"
 _HOLDS = f"SELECT key, code, until FROM hold WHERE job = (SELECT number FROM job WHERE id = ?) AND key IN ({_SLOTS})"
-_LOCKED = f"SELECT id_tag, max(until) FROM lock WHERE id_tag IN ({_SLOTS}) GROUP BY id_tag"
 _PAGE = f"""
 SELECT {BARE_ATTEMPT_COLUMNS} FROM attempt
 WHERE run IN (SELECT run.number FROM run JOIN job ON job.number = run.job WHERE job.id = ?) AND number > ?
@@ -78,14 +77,6 @@ def holds_of(con: sqlite3.Connection, job: str, keys: Sequence[bytes]) -> dict[b
         for batch in padded_batches(keys, _BATCH)
         for key, code, until in con.execute(_HOLDS, (job, *batch)).fetchall()
     }
-
-
-def locked_ids(con: sqlite3.Connection, id_tags: Sequence[bytes]) -> dict[bytes, int]:
-    """Find until when (microseconds UTC) ID numbers were locked, past locks included."""
-    locked: dict[bytes, int] = {}
-    for batch in padded_batches(id_tags, _BATCH):
-        locked.update(con.execute(_LOCKED, batch).fetchall())
-    return locked
 
 
 def asks_of(fetch: Fetch, names: Callable[[int], tuple[str, str]], job: str) -> Iterator[Attempt]:

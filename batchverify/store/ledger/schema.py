@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchverify.errors import HomeError
 from batchverify.store.files import create_once
+from batchverify.store.ledger.usage import TABLES as USAGE
 from batchverify.store.ledger.wallet import TABLES as WALLET
 
 #: "BVL" and the realm. A simulated ledger under the real one's name is refused, for its answers were made up.
@@ -46,6 +47,7 @@ CREATE TABLE run (
   kind TEXT NOT NULL CHECK (kind IN ('first', 'resume', 'rerun')),
   lock TEXT NOT NULL, boot TEXT NOT NULL, lease_until REAL NOT NULL,
   cap_asks INTEGER, qps REAL, asks_per_card INTEGER NOT NULL, wallet_total INTEGER, wallet_left INTEGER, unit_price TEXT,
+  terms TEXT NOT NULL DEFAULT '{}', last_attempt INTEGER,
   matched_after INTEGER NOT NULL, other_after INTEGER NOT NULL, newest_attempt INTEGER NOT NULL,
   started_at INTEGER NOT NULL, ended_at INTEGER, reason TEXT NOT NULL DEFAULT '',
   spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,
@@ -214,10 +216,15 @@ def create(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}COMMIT;")
+            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{USAGE}COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            con.execute("PRAGMA journal_mode = WAL")
+            # An error here does not raise, it leaves the mode as it was; such a file must not come to its place.
+            if con.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+                raise HomeError(
+                    f"The ledger {str(path)!r} could not be created: the disk failed, or its file system cannot hold a ledger. "
+                    "Nothing was sent. Try again, or choose a home on a local disk with --home."
+                )
         finally:
             con.close()
 

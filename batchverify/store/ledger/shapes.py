@@ -63,7 +63,7 @@ class RunSpec:
 
     `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
     `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again;
-    so is `unit_price`, in yuan.
+    so is `unit_price`, in yuan. `terms` is a JSON object of the caller's for the same purpose, kept as it came.
     """
 
     kind: RunKind
@@ -76,6 +76,7 @@ class RunSpec:
     wallet_total: int | None = None
     wallet_left: int | None = None
     unit_price: Decimal | None = None
+    terms: str = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Run:
     """One pass of asks. `spent` may have been billed (answered and not free, or in doubt), `reserved` is in flight.
 
     `reason` says how it ended; `lost` means that its lease lapsed or its process died, and bars every further reserve.
+    `last_attempt` is the newest attempt of all jobs when it ended.
     """
 
     number: int
@@ -94,6 +96,7 @@ class Run:
     reason: str = ""
     spent: int = 0
     reserved: int = 0
+    last_attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,8 @@ def test_after_a_203_the_id_number_is_locked_for_every_question_and_the_key_is_f
 
     other = make.want("b", person="li")
     assert desk.reserve(make.want("a", person="li"), other) == [Locked(code="id_locked", until=until)] * 2
-    assert desk.ledger.locked_until([other.id_tag, make.tag("nobody")]) == {other.id_tag: until}
+    now = {"now": desk.now, "monotonic": desk.monotonic, "boot": desk.boot, "asks_per_card": 4}
+    assert desk.ledger.closed([other.id_tag, make.tag("nobody")], [], **now).ids == {other.id_tag: until}
     holds = desk.ledger.holds(desk.job.id, [other.key, make.tag("nobody")])
     assert {key: (hold.code, hold.until) for key, hold in holds.items()} == {other.key: ("id_locked", until)}
 
