@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from batchverify.job import Bounds
 from batchverify.job.asking import begin_run
 from batchverify.job.clock import SystemClock
 from batchverify.job.options import Asking
-from batchverify.job.plan import scope_of
+from batchverify.job.plan import Plan, scope_of
 from batchverify.job.realm import Realm, open_realm
 from batchverify.model import Billed, Product, Query
 from batchverify.pool import Crew, Item, Limits, StopSwitch
@@ -22,6 +23,27 @@ from batchverify.rules.key import key_material
 from batchverify.settings import load_settings
 from batchverify.store.ledger import JobSpec, RunKind
 from tests.builders import a_row
+
+A_PLAN = Plan(
+    name="people.csv",
+    sha256="0" * 64,
+    sheet="",
+    encoding="utf-8",
+    product="bank3",
+    columns={},
+    total=10_000,
+    unique=10_000,
+    duplicate=0,
+    blocked=0,
+    reused=0,
+    in_doubt=0,
+    locked=0,
+    asks=10_000,
+    problems={},
+    release={},
+    unit_price=Decimal("0.19"),
+    left=None,
+)
 
 
 class Gate:
@@ -34,7 +56,7 @@ class Gate:
         self.job = realm.ledger.create_job(spec, now=now, token=random.Random(0).randbytes(5))
         scope = scope_of(Asking(), job=self.job.id, began=now, as_of=now)
         settings = load_settings(home=realm.home.path, qps=5000.0)
-        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings, planned=10_000)
+        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings, plan=A_PLAN)
         self.told: list = []
         self.remembered: list = []
         self.stop = StopSwitch()
