@@ -27,7 +27,7 @@ LISTED_DOUBTS = 100
 #: What a report and the summary of the same job have in common, key by key. `next` is not among them: a report looks back.
 SHARED = (
     *("job", "run", "simulated", "ending", "product", "endpoint_host", "rows", "status", "asks", "cost", "quota", "windows"),
-    *("started_at", "ended_at", "ledger_head"),
+    *("started_at", "ended_at", "ledger_head", "cost_by"),
 )
 
 
@@ -195,7 +195,7 @@ class AuditReport:
             "kind": KIND,
             "schema": SCHEMA,
             "tool": {"name": "batchverify", "version": self.tool_version},
-            **{key: summary[key] for key in SHARED},
+            **{key: summary[key] for key in SHARED if key in summary},
             "input": summary["input"] | {"size_bytes": self.size_bytes},
             "started_at_utc": utc_time(self.summary.started_at),
             "ended_at_utc": utc_time(self.summary.ended_at),

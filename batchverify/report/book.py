@@ -18,6 +18,8 @@ from batchverify.words import Lang
 
 _PIECE = 8_000
 _LINE = "_" * 28
+#: Title and explanation stand above the pieces.
+_DATA_FROM = 2
 _LABEL_WIDTH, _WIDTH_OF_WEIGHT, _LEAST_WIDTH, _MOST_WIDTH = 44, 5, 12, 70
 
 Row = tuple[str | int, ...]
@@ -39,14 +41,12 @@ def book_of(document: Mapping[str, Any], lang: Lang) -> tuple[Sheet, ...]:
     return (glance, *others, _data_sheet(document, lang))
 
 
-def embedded_in_book(sheets: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> tuple[str, Lang] | None:
-    """Give the document in a workbook of ours, as text, and its language. `sheets` are titles with their rows."""
-    if not sheets:
-        return None
-    title, rows = sheets[-1]
+def embedded_in_book(sheets: Sequence[tuple[str, Mapping[tuple[int, int], str]]]) -> tuple[str, Lang] | None:
+    """Give the document in a workbook of ours, as text, and its language. `sheets` are titles with their cells by row and column."""
+    title, cells = sheets[-1] if sheets else ("", {})
     for lang in Lang:
         if title == audit_word("data", lang):
-            return "".join(str(row[0]) for row in rows[2:] if row and row[0] is not None), lang
+            return "".join(cells[place] for place in sorted(cells) if place[0] > _DATA_FROM and place[1] == 0), lang
     return None
 
 

@@ -29,6 +29,10 @@ _COLORS: Mapping[RowStatus, str] = {
     RowStatus.IN_DOUBT: "#d1491b",
     RowStatus.NOT_RUN: "#9aa3ad",
 }
+_SETTINGS = (
+    *("checks", "upgrade_15", "allow_minors", "skip_hidden", "reuse_days_matched", "reuse_days_other"),
+    *("lock_minutes", "low_balance_percent"),
+)
 _FEN = 100
 _TIME = 19
 
@@ -106,9 +110,9 @@ class _Layout:
             self.fact("product", product, Kind.CODE),
             self.fact("host", doc["endpoint_host"], Kind.CODE),
         ]
-        for name, header in doc["mapping"].items():
-            label = self.word("column_of").format(label_of_field(Field(name), self.lang))
-            facts.append((label, header, Kind.TEXT))
+        for name in self.fields():
+            label = self.word("column_of").format(label_of_field(name, self.lang))
+            facts.append((label, doc["mapping"][name.value], Kind.TEXT))
         return self.section("subject", Facts(rows=tuple(facts)))
 
     def mandate(self) -> Section:
@@ -122,13 +126,14 @@ class _Layout:
             for word in ("started", "ended")
         ]
         tool = self.fact("tool", f"{doc['tool']['name']} {doc['tool']['version']}")
-        chosen = [self.fact(word, self.setting(value)) for word, value in doc["settings"].items()]
+        chosen = [self.fact(word, self.setting(doc["settings"][word])) for word in _SETTINGS if word in doc["settings"]]
         return self.section("mandate", Facts(rows=(*who, *when, tool, *chosen)))
 
     def rows(self) -> Section:
         doc, rows = self.doc, self.doc["rows"]
         total = rows["total"]
-        by_status = [(self.status(name), f"{count:,}", _share(count, total)) for name, count in doc["status"].items()]
+        counts = [(one, doc["status"][one.value]) for one in RowStatus]
+        by_status = [(label_of_status(one, self.lang), f"{count:,}", _share(count, total)) for one, count in counts]
         by_kind = [(self.word(word), f"{rows[word]:,}", _share(rows[word], total)) for word in ("unique", "duplicate", "blocked")]
         everything = (self.word("total"), f"{total:,}", _share(total, total))
         errors = [
@@ -261,12 +266,12 @@ class _Layout:
         )
 
     def sample(self) -> Section:
-        fields = list(self.doc["mapping"])
-        heads = [label_of_field(Field(name), self.lang) for name in fields]
+        fields = self.fields()
+        heads = [label_of_field(name, self.lang) for name in fields]
         listed = [
             (
                 str(one["row"]),
-                *(one["masked"].get(name, "") for name in fields),
+                *(one["masked"].get(name.value, "") for name in fields),
                 self.status(one["status"]),
                 f"{one['code']} {label_of_source(RowSource(one['source']), self.lang)}",
                 _local(one["asked_at"])[5:] if one["asked_at"] else "",
@@ -308,6 +313,10 @@ class _Layout:
     def sign_off(self) -> Section:
         roles = tuple(self.word(word) for word in ("prepared", "checked", "approved"))
         return self.section("sign_off", SignOff(roles=roles, date=self.word("date")))
+
+    def fields(self) -> list[Field]:
+        """The fields that have a column, in our order: that of a document's keys means nothing."""
+        return [name for name in Field if name.value in self.doc["mapping"]]
 
     def word(self, word: str) -> str:
         return audit_word(word, self.lang)
