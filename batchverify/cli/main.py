@@ -12,6 +12,7 @@ import click
 
 from batchverify.cli import options as given_options
 from batchverify.cli.quota import quota
+from batchverify.cli.report import report
 from batchverify.cli.template import template
 from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, session_of, show_result, start
 from batchverify.errors import BatchVerifyError, InputError
@@ -34,6 +35,7 @@ def cli() -> None:
 
 
 cli.add_command(quota)
+cli.add_command(report)
 cli.add_command(template)
 
 
