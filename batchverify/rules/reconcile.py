@@ -79,10 +79,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgment:
-    """What is found of windows that are judged together. `above` and `below` are how many asks no placing can explain."""
+    """What is found of windows that are judged together. `above` and `below` are how many asks no placing can explain.
+
+    `counts` are the vendor's, window by window, and `bounds` the least and the most that ours may be there.
+    """
 
     windows: tuple[Window, ...]
     counts: tuple[int, ...]
+    bounds: tuple[tuple[int, int], ...]
     certain: int
     doubt: int
     finding: Finding
@@ -192,6 +196,7 @@ def judge(
                 Judgment(
                     windows=windows,
                     counts=tuple(counts.get(window, 0) for window in windows),
+                    bounds=_bounds(windows, members),
                     certain=_certain(members),
                     doubt=len(doubtful),
                     finding=Finding.UNSETTLED,
@@ -256,6 +261,7 @@ def _judged(windows: tuple[Window, ...], charges: Sequence[Charge], known: Mappi
     return Judgment(
         windows=windows,
         counts=tuple(count or 0 for count in counts),
+        bounds=_bounds(windows, charges),
         certain=certain.total(),
         doubt=len(billed) + len(not_billed) + len(undecided),
         finding=Finding.UNSETTLED
@@ -305,6 +311,11 @@ def _placed(asks: Counter[tuple[int, int]], counts: Sequence[int | None], *, els
             if not waiting[0][1]:
                 heapq.heappop(waiting)
     return placed
+
+
+def _bounds(windows: Iterable[Window], charges: Iterable[Charge]) -> tuple[tuple[int, int], ...]:
+    found = bounds_of(charges)
+    return tuple(found.get(window, (0, 0)) for window in windows)
 
 
 def _certain(charges: Iterable[Charge]) -> int:
