@@ -11,8 +11,10 @@ import hmac
 import logging
 import sqlite3
 import struct
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, suppress
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +26,7 @@ from diskcache.core import DBNAME, MODE_RAW
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, AttemptState, Billed, Product
 from batchverify.store.ledger.rows import micros, micros_or_none, moment, moment_or_none
+from batchverify.store.ledger.schema import BUSY_TIMEOUT_SECONDS, scrub
 from batchverify.store.vault import TAG_BYTES, Vault
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ _FAILURES = (sqlite3.Error, OSError, Timeout)
 #: Format, product, billed, number, reserved, settled and vendor times, lengths of job, run, code and request id.
 _HEAD = struct.Struct(">BBBQqqqBBBB")
 _FORMAT = 1
+_PAGE = 1_000
 _NO_TIME = -(2**63)
 _PRODUCTS = tuple(Product)
 _BILLED = tuple(Billed)
@@ -133,6 +137,36 @@ class Cache:
                 for key in keys:
                     self._store.delete(key)
         except _FAILURES as error:
+            raise HomeError(f"The cache could not be cleared: {error}. Delete the cache folder; it is a copy only.") from None
+
+    def drop(
+        self, keys: Collection[bytes], *, before: datetime | None, known: Callable[[Sequence[bytes]], Collection[bytes]]
+    ) -> int:
+        """Take away entries of these keys, those settled `before`, and those that the ledger does not know; returns how many.
+
+        Of a key that the ledger does not know nobody can tell whose it is. Raises HomeError when it cannot be done.
+        """
+        gone: list[bytes] = []
+        try:
+            pages = iter(self._store.iterkeys())
+            while page := list(islice(pages, _PAGE)):
+                told = set(known(page))
+                for key in page:
+                    attempt = None if key in keys or key not in told else self._get(key)
+                    settled_at = None if attempt is None else attempt.settled_at
+                    if settled_at is None or (before is not None and settled_at <= before):
+                        gone.append(key)
+        except _FAILURES as error:
+            raise HomeError(f"The cache could not be read: {error}. Delete the cache folder; it is a copy only.") from None
+        self.forget(gone)
+        return len(gone)
+
+    def scrub(self) -> bool:
+        """Write the file anew and empty its log, so that nothing taken away is left in either; False while others are in the way."""
+        try:
+            with closing(sqlite3.connect(Path(self._store.directory) / DBNAME, timeout=BUSY_TIMEOUT_SECONDS)) as con:
+                return scrub(con)
+        except sqlite3.Error as error:
             raise HomeError(f"The cache could not be cleared: {error}. Delete the cache folder; it is a copy only.") from None
 
     def _get(self, key: bytes) -> Attempt | None:

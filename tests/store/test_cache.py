@@ -1,7 +1,7 @@
 import pickle
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -190,3 +190,54 @@ def test_a_cache_that_fails_later_costs_nothing_but_time(cache, caplog):
         cache.forget([an_attempt().key])
     change(cache, "DROP TABLE Settings")
     assert cache.is_empty()
+
+
+def test_what_is_old_foreign_or_named_is_dropped_and_its_bytes_are_gone(tmp_path, cache):
+    young, old, named, unknown = (
+        an_attempt(
+            number,
+            key=bytes([200 + number]) * 16,
+            sealed=f"answer number {number} ".encode() * 5,
+            settled_at=AT + timedelta(days=days),
+        )
+        for number, days in ((1, 2), (2, 0), (3, 2), (4, 2))
+    )
+    cache.put_many([young, old, named, unknown])
+    change(cache, "UPDATE Cache SET value = x'00' WHERE rowid = 4")  # not ours any more: whose it is, nobody can tell
+
+    dropped = cache.drop(
+        {named.key}, before=AT + timedelta(days=1), known=lambda keys: [key for key in keys if key != unknown.key]
+    )
+
+    assert dropped == 3
+    assert cache.get_many([attempt.key for attempt in (young, old, named, unknown)]) == {young.key: young}
+    assert cache.scrub()
+    for attempt in (old, named, unknown):
+        for path in (tmp_path / "cache").iterdir():
+            assert attempt.sealed not in path.read_bytes()
+            assert attempt.key not in path.read_bytes()
+
+
+def test_entries_that_nothing_speaks_against_stay(cache):
+    cache.put_many([an_attempt(1), an_attempt(2)])
+
+    assert cache.drop((), before=None, known=lambda keys: keys) == 0
+    assert cache.drop((), before=None, known=lambda keys: keys[:1]) == 1
+    assert not cache.is_empty()
+
+
+def test_a_cache_that_cannot_be_read_is_told_where_somebody_relies_on_it(cache):
+    change(cache, "DROP TABLE Cache")
+
+    with pytest.raises(HomeError, match=r"The cache could not be read: .*Delete the cache folder; it is a copy only\."):
+        cache.drop((), before=AT, known=lambda keys: keys)
+
+
+def test_a_cache_file_that_is_none_cannot_be_cleared(tmp_path, cache):
+    cache.close()
+    for path in (tmp_path / "cache").glob("cache.db*"):
+        path.unlink()
+    (tmp_path / "cache" / "cache.db").write_bytes(b"no database " * 100)
+
+    with pytest.raises(HomeError, match=r"The cache could not be cleared: .*it is a copy only\."):
+        cache.scrub()

@@ -34,6 +34,15 @@ def commitment(nonce: bytes | None, key: bytes) -> bytes:
     return b"" if nonce is None else hashlib.sha256(nonce + key).digest()[:TAG_BYTES]
 
 
+def erasure_link(head: bytes, *, number: int, at: int, kind: str, counts: str, gone: bytes) -> bytes:
+    """Add an entry to the chain of erasures, which begins with the head b"". `counts` is the JSON text as it is kept.
+
+    >>> erasure_link(b"", number=1, at=5, kind="purge", counts="{}", gone=b"").hex()[:16]
+    '13f37ef024bcb207'
+    """
+    return hashlib.sha256(head + f"erasure {number} {at} {kind} {gone.hex()} {counts}".encode()).digest()
+
+
 def next_link(
     head: bytes,
     *,

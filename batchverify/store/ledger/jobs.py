@@ -74,10 +74,10 @@ def all_jobs(con: sqlite3.Connection) -> list[Job]:
 
 
 def unfinished_job(con: sqlite3.Connection, spec: JobSpec) -> Job | None:
-    """Find the newest unfinished job of the same input, read the same way."""
+    """Find the newest job of the same input, read the same way, that is neither finished nor closed."""
     found = con.execute(
         f"SELECT {JOB_COLUMNS} FROM job WHERE sha256 = ? AND sheet = ? AND product = ? AND identity = ? "
-        "AND finished_at IS NULL ORDER BY number DESC LIMIT 1",
+        "AND finished_at IS NULL AND closed_at IS NULL ORDER BY number DESC LIMIT 1",
         (spec.sha256, spec.sheet, spec.product, spec.identity),
     ).fetchone()
     return None if found is None else job_of(found)

@@ -21,11 +21,12 @@ from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
 from batchverify.store.ledger import auditing, jobs, limits, reading, tying, wallet
 from batchverify.store.ledger.books import Books
+from batchverify.store.ledger.erasing import Retention
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.limits import Closed, Instant
 from batchverify.store.ledger.reconciling import reconcile
 from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
-from batchverify.store.ledger.schema import connect, create
+from batchverify.store.ledger.schema import connect, create, scrub
 from batchverify.store.ledger.shapes import (
     BillRow,
     Event,
@@ -340,6 +341,10 @@ class Ledger:
         with self._reading() as con:
             return [Output(path=path, sha256=sha256, written_at=moment(at)) for path, sha256, at in con.execute(query, (job,))]
 
+    def retention(self) -> Retention:
+        """Give what erases: by age, on a person's request, and to the last byte."""
+        return Retention(self._fetch, self._writing, self._scrub)
+
     # The file itself ---------------------------------------------------------------------------------------------
 
     def bind_vault(self, mark: str) -> str:
@@ -407,6 +412,11 @@ class Ledger:
         except sqlite3.Error as error:
             self._failure = _message(self.path, error)
             raise HomeError(self._failure) from None
+
+    def _scrub(self) -> bool:
+        """Write the file anew and empty its log, so that nothing erased is left in either; False while another process reads."""
+        with self._write_turn, self._read_turn, self._watched():
+            return scrub(self._writer)
 
     def _fetch(self, query: str, values: tuple[object, ...]) -> list[Row]:
         with self._reading() as con:

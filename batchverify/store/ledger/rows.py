@@ -24,7 +24,7 @@ ATTEMPT_COLUMNS = (
 )
 #: The same without the answer, which is most of a row.
 BARE_ATTEMPT_COLUMNS = ATTEMPT_COLUMNS.replace("sealed", "NULL")
-JOB_COLUMNS = "id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at"
+JOB_COLUMNS = "id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at, closed_at"
 RUN_COLUMNS = (
     "run.number, run.id, job.id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, "
     "wallet_total, wallet_left, unit_price, terms, last_attempt, started_at, ended_at, reason, spent, reserved"
@@ -119,7 +119,8 @@ def attempt_of(row: Row, names: tuple[str, str]) -> Attempt:
 
 def job_of(row: Row) -> Job:
     """Read a row of JOB_COLUMNS."""
-    job_id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at = row
+    job_id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, *ends = row
+    finished_at, closed_at = (moment_or_none(end) for end in ends)
     spec = JobSpec(
         path=path,
         sha256=sha256,
@@ -130,7 +131,7 @@ def job_of(row: Row) -> Job:
         identity=identity,
         options=options,
     )
-    return Job(id=job_id, spec=spec, created_at=moment(created_at), finished_at=moment_or_none(finished_at))
+    return Job(id=job_id, spec=spec, created_at=moment(created_at), finished_at=finished_at, closed_at=closed_at)
 
 
 def run_of(row: Row) -> Run:

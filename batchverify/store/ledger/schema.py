@@ -243,6 +243,21 @@ def connect(path: Path, *, simulated: bool) -> sqlite3.Connection:
     return con
 
 
+def scrub(con: sqlite3.Connection) -> bool:
+    """Write the file anew and empty its log, so that nothing erased is left in either; False while others are in the way.
+
+    A page that was split, or freed before `secure_delete` was on, keeps stale bytes that no DELETE reaches. Raises sqlite3.Error.
+    """
+    try:
+        con.execute("VACUUM")
+        (busy, *_) = con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return False
+        raise
+    return not busy
+
+
 def _set_up(con: sqlite3.Connection) -> None:
     con.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     # FULL, not NORMAL: under NORMAL a power cut may take back a commit, and a forgotten reservation is a second bill.

@@ -41,12 +41,16 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One input by its SHA-256 and all that was done for it. `id` begins with `j-`, in the sandbox's realm with `s-`."""
+    """One input by its SHA-256 and all that was done for it. `id` begins with `j-`, in the sandbox's realm with `s-`.
+
+    It was closed when codes of its questions were erased and its rows can no longer be told: it is neither drawn nor gone on with.
+    """
 
     id: str
     spec: JobSpec
     created_at: datetime
     finished_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
