@@ -167,11 +167,36 @@ class Desk:
     def rerun(
         self, name: str | Path, *, what: frozenset[RowStatus] = FAILED, bounds: Bounds | None = None, **changes: Any
     ) -> Result:
+        """Ask a job's failed rows again; of a file, whatever is open in it."""
+        if isinstance(name, Path):
+            return self.rerun_from(name, bounds=bounds, **changes)
         session = self.session(**changes)
         bounds = bounds or self.bounds(session)
-        if isinstance(name, Path):
-            return self._checked(job.rerun_file(name, bounds, session, what=what, change=lambda kept: kept))
         return self._checked(job.rerun_job(name, bounds, session, what=what, change=lambda kept: kept))
+
+    def rerun_from(
+        self,
+        path: Path,
+        *words: str,
+        job_id: str | None = None,
+        sheet: str | None = None,
+        accepted: bool = False,
+        bounds: Bounds | None = None,
+        **changes: Any,
+    ) -> Result:
+        """Go on from a file that came back, with the words of `--what`."""
+        session = self.session(**changes)
+        return self._checked(
+            job.rerun_file(
+                path,
+                bounds or self.bounds(session),
+                session,
+                what=job.statuses_to_rerun(words, accept_double_charge=accepted, from_file=True),
+                edited=job.asks_edited(words),
+                job=job_id,
+                sheet=sheet,
+            )
+        )
 
     def go_on(self, result: Result, **changes: Any) -> Result:
         """Do what a summary says goes on: its `next`, word for word."""

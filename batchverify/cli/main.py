@@ -151,33 +151,56 @@ def resume(job: str, **given: Any) -> int:
 
 
 @cli.command()
-@click.argument("job")
+@click.argument("job", metavar="JOB|RESULT_FILE")
 @click.option(
     "--what",
-    type=click.Choice(["failed", "locked", "in_doubt", "all-open"]),
+    type=click.Choice(["failed", "locked", "in_doubt", "edited", "all-open"]),
     multiple=True,
-    help="Which rows. Default: failed and locked.",
+    help="Which rows; repeatable. Default: failed, and locked that are due; of a file all that is open and due, and edited.",
 )
+@click.option(
+    "--from",
+    "from_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A corrected file of JOB: its result or its input, with rows edited, added, removed or sorted.",
+)
+@click.option("--sheet", help="The sheet of the file to read, for example 'To fix'. Default: the one that the job has read.")
 @click.option(
     "--accept-double-charge", is_flag=True, help="Ask what is in doubt again, although it may have been billed already."
 )
 @given_options.again_options
 def rerun(job: str, **given: Any) -> int:
     """Ask only what failed, of a JOB or of a result file: answered rows are never bought again, edited rows are new."""
-    from batchverify.job import rerun_file, rerun_job, statuses_to_rerun
+    from batchverify.job import asks_edited, rerun_file, rerun_job, statuses_to_rerun
 
     settings = start(given)
     bounds = given_options.bounds_of(given, settings)
-    what = statuses_to_rerun(given["what"], accept_double_charge=given["accept_double_charge"])
+    itself = Path(job)
+    is_file = bool(itself.suffix) and itself.exists()
+    if is_file and given["from_file"] is not None:
+        raise InputError("Name a job before --from, not a file: the file after it is the one that is read. Nothing was sent.")
+    file = itself if is_file else given["from_file"]
+    if file is None and given["sheet"] is not None:
+        raise InputError("A job goes on with the sheet that it has read. Leave out --sheet, or name a file. Nothing was sent.")
+    words = given["what"]
+    what = statuses_to_rerun(words, accept_double_charge=given["accept_double_charge"], from_file=file is not None)
 
     def again(name: str, session: Session) -> Rendered:
         def change(kept: Any) -> Any:
             return given_options.with_output(kept, given)
 
-        path = Path(name)
-        if path.suffix and path.exists():
-            return rerun_file(path, bounds, session, what=what, change=change)
-        return rerun_job(name, bounds, session, what=what, change=change)
+        if file is None:
+            return rerun_job(name, bounds, session, what=what, change=change)
+        return rerun_file(
+            file,
+            bounds,
+            session,
+            what=what,
+            edited=asks_edited(words),
+            job=None if is_file else name,
+            sheet=given["sheet"],
+            change=change,
+        )
 
     return each(given, settings, (job,), again)
 

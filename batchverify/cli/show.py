@@ -9,6 +9,7 @@ from batchverify.model import RowStatus
 from batchverify.rules.balance import BalanceWarning
 from batchverify.rules.prices import yuan
 from batchverify.rules.sampling import interval
+from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "held": ("in doubt, held", "结果未知，暂不重查"),
     "locked": ("locked", "频次受限"),
     "asks": ("To ask", "将调用"),
+    "of_which": ("of which", "其中"),
+    "edited": ("edited or added", "更正或新增"),
+    "not_due": ("Not yet due", "尚未到可重试时间"),
+    "earliest": ("the earliest at", "最早可重试时间"),
     "at_most": ("at most", "最多"),
     "saved": ("saved", "节省"),
     "packages": ("Cheapest packages", "最省套餐"),
@@ -102,6 +107,11 @@ def plan_text(plan: Plan, lang: Lang) -> str:
             f" · {say('saved', lang)} ¥{yuan(plan.saved)}"
         ),
     ]
+    if set(plan.asks_of) - {RowStatus.NOT_RUN}:
+        kinds = (f"{count:,} {_kind(word, lang)}" for word, count in plan.asks_of.items())
+        lines.append(f"  {say('of_which', lang)} {' · '.join(kinds)}")
+    if plan.not_before is not None:
+        lines.append(f"{say('not_due', lang)}: {plan.not_due:,} · {say('earliest', lang)} {beijing_time(plan.not_before)}")
     if plan.left is not None:
         lines.append(f"{say('left', lang)}: {plan.left:,}{warnings_text(plan, lang)}")
     if plan.to_buy:
@@ -113,6 +123,10 @@ def plan_text(plan: Plan, lang: Lang) -> str:
             for code, problem in sorted(plan.problems.items(), key=lambda item: item[1].rows)
         ]
     return "\n".join(lines)
+
+
+def _kind(word: str, lang: Lang) -> str:
+    return label_of_status(RowStatus(word), lang) if word in frozenset(RowStatus) else say(word, lang)
 
 
 def warnings_text(plan: Plan, lang: Lang) -> str:

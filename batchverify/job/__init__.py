@@ -6,7 +6,7 @@ from batchverify.job.options import Asking, Bounds, Delivery, Mandate, Options, 
 from batchverify.job.passes import Session, Watcher, all_jobs, plan_file, render_job, resume_job, run_file
 from batchverify.job.plan import Plan, Problem
 from batchverify.job.rendering import Rendered
-from batchverify.job.rerunning import rerun_file, rerun_job, statuses_to_rerun
+from batchverify.job.rerunning import asks_edited, rerun_file, rerun_job, statuses_to_rerun
 
 __all__ = [
     "Asking",
@@ -23,6 +23,7 @@ __all__ = [
     "Session",
     "Watcher",
     "all_jobs",
+    "asks_edited",
     "examine",
     "inspect_file",
     "plan_file",

@@ -1,46 +1,74 @@
-"""Only what failed, again: of a job, or of a result file that comes back from a colleague.
+"""Only what failed, again: of a job, or of a file that comes back, a result or a corrected input.
 
 The one thing to know: in a file that comes back, rows are recognized by what they ask, never by what is written beside
-them. An unchanged row has its answer already, whatever its age; an edited one is a new question.
+them. An unchanged row has its answer already, whatever its age; what the origin did not ask is new. Such a file is an input
+of its own: it gets a job of its own, which reuses all that its origin had, and a result of its own beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from batchverify.errors import InputError
 from batchverify.job.options import Bounds, Options
-from batchverify.job.passes import OPEN_WITHOUT_DOUBT, Session, resume_job, run_file
-from batchverify.job.realm import open_realm
+from batchverify.job.passes import OPEN_WITHOUT_DOUBT, Session, ended_job, resume_job, run_file
+from batchverify.job.plan import EDITED
+from batchverify.job.realm import Realm, open_realm
 from batchverify.job.rendering import Rendered
+from batchverify.job.standing import Origin
 from batchverify.model import RowStatus
-from batchverify.store.ledger import RunKind
-from batchverify.tables.reader import open_table
+from batchverify.store.ledger import Job, RunKind
+from batchverify.tables.reader import Table, open_table
 from batchverify.words import result_columns
 
+#: The words of `--what`.
+WORDS = (RowStatus.FAILED, RowStatus.LOCKED, RowStatus.IN_DOUBT, EDITED, "all-open")
+
+_ALL_OPEN = "all-open"
 _FAILED = frozenset({RowStatus.FAILED, RowStatus.LOCKED})
-_ANY_AGE_DAYS = 36_500.0
 _SEARCHED_ROWS = 100
+#: Bytes of a key by which it is known again: of a key itself, and of the mark that stands beside a row.
+_KEY_BYTES, _MARK_BYTES = 8, 4
 
 
-def statuses_to_rerun(words: Sequence[str], *, accept_double_charge: bool) -> frozenset[RowStatus]:
-    """The statuses that `--what` names; failed and locked where it names none.
+def statuses_to_rerun(words: Sequence[str], *, accept_double_charge: bool, from_file: bool = False) -> frozenset[RowStatus]:
+    """The statuses that `--what` names. Where it names none: failed and locked; of a file, all that is open and not in doubt.
 
     Raises:
-        InputError: Rows in doubt are named, and nobody has accepted that they may be billed twice.
+        InputError: Rows in doubt are named, and nobody has accepted that they may be billed twice; or edited rows, where
+            there is no file that could hold any.
     """
+    if EDITED in words and not from_file:
+        raise InputError(
+            "The input of a job is what it was when the job began, so none of its rows is edited. "
+            "Name the corrected file with --from FILE. Nothing was sent."
+        )
     chosen: frozenset[RowStatus] = frozenset()
     for word in words:
-        chosen |= OPEN_WITHOUT_DOUBT if word == "all-open" else {RowStatus(word)}
+        chosen |= OPEN_WITHOUT_DOUBT if word == _ALL_OPEN else frozenset() if word == EDITED else {RowStatus(word)}
     if RowStatus.IN_DOUBT in chosen and not accept_double_charge:
         raise InputError(
             "Rows in doubt may have been billed already, and asking again may be a second bill. "
             "Reconcile with the vendor's usage first, or add --accept-double-charge. Nothing was sent."
         )
-    return chosen or _FAILED
+    if words:
+        return chosen
+    return OPEN_WITHOUT_DOUBT if from_file else _FAILED
+
+
+def asks_edited(words: Sequence[str]) -> bool:
+    """Whether `--what` takes the rows of a file that its origin did not have; it does where it names nothing.
+
+    >>> asks_edited([]), asks_edited(["failed"]), asks_edited(["failed", "edited"]), asks_edited(["all-open"])
+    (True, False, True, True)
+    """
+    return not words or EDITED in words or _ALL_OPEN in words
 
 
 def rerun_job(
@@ -51,46 +79,115 @@ def rerun_job(
 
 
 def rerun_file(
-    path: Path, bounds: Bounds, session: Session, *, what: frozenset[RowStatus], change: Callable[[Options], Options]
+    path: Path,
+    bounds: Bounds,
+    session: Session,
+    *,
+    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
+    edited: bool = True,
+    job: str | None = None,
+    sheet: str | None = None,
+    change: Callable[[Options], Options] = lambda options: options,
 ) -> Rendered:
-    """Ask what is new or failed in a result file, with the options of the job it came from.
+    """Ask what is new or open in a file that comes back, with the options of the job it came from, as a job of its own.
+
+    `job` names that job; without it, the file's own column `bv_row` does. `what` are the statuses that are asked, `edited` says
+    whether rows are that the origin did not have. `sheet` is the one to read, else the one that the origin read.
 
     Raises:
-        InputError: The file has no `bv_row` column with a job of this home. Nothing was sent.
+        InputError: The file names no job of this home. Nothing was sent.
     """
-    origin, options, simulated = _origin(path, session)
-    if simulated and not session.simulated:
+    found = _returned(path, session, job=job, sheet=sheet)
+    if found.simulated and not session.simulated:
         session = replace(session, built_in=True)
-    if session.simulated is not simulated:
+    if session.simulated is not found.simulated:
         raise InputError(
-            f"The job {origin} asked the vendor itself, and the endpoint named now is the sandbox. Leave out --endpoint."
+            f"The job {found.job.id} asked the vendor itself, and the endpoint named now is the sandbox. Leave out --endpoint."
         )
-    options = change(replace(options, delivery=replace(options.delivery, output=None)))
-    asking = replace(options.asking, reuse_days_matched=_ANY_AGE_DAYS, reuse_days_other=_ANY_AGE_DAYS)
-    # A row that somebody added is as new a question as one that was edited.
-    return run_file(path, replace(options, asking=asking), bounds, session, what=what | {RowStatus.NOT_RUN})
+    knew = _knew(found, session)
+    kept = Options.from_json(found.job.spec.options)
+    # What was found anew for this file is not taken from the other: where its header stands and how it is encoded.
+    reading = replace(kept.reading, header_row=None, encoding=None, delimiter=None, sheet=found.sheet)
+    asking = replace(kept.asking, reuse_since=kept.asking.reuse_since or found.job.created_at.isoformat())
+    delivery = replace(kept.delivery, output=None)
+    options = change(replace(kept, reading=reading, asking=asking, delivery=delivery, origin=found.job.id))
+    origin = Origin(job=found.job.id, knew=knew, asks_edited=edited)
+    return run_file(path, options, bounds, session, what=what, origin=origin)
 
 
-def _origin(path: Path, session: Session) -> tuple[str, Options, bool]:
-    """The job a result file came from, by the marks in its `bv_row` column."""
-    for simulated in (False, True):
-        with (
-            open_realm(session.home, simulated=simulated, clock=session.clock) as realm,
-            open_table(path, temporary=realm.home.tmp) as table,
-        ):
-            column = result_columns(table.header).get("bv_row")
-            if column is None:
-                raise InputError(
-                    f"{path.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`."
-                )
-            marks = (record.cells[column] for record in islice(table.records(), _SEARCHED_ROWS))
-            jobs = {mark.partition("/")[0] for mark in marks if isinstance(mark, str) and "/" in mark}
-            known = {job.id: job for job in realm.ledger.jobs()}
-            for job in sorted(jobs & known.keys()):
-                options = Options.from_json(known[job].spec.options)
-                # The columns of the result are the input's, but its own layout may differ: header row and encoding are found anew.
-                reading = replace(options.reading, header_row=None, encoding=None, delimiter=None, sheet=None)
-                return job, replace(options, reading=reading), simulated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Returned:
+    """A file that came back: the job it goes on from, the sheet to read, and the marks of the questions it was given out with."""
+
+    job: Job
+    simulated: bool
+    sheet: str | None
+    marks: array[int]
+
+
+def _returned(path: Path, session: Session, *, job: str | None, sheet: str | None) -> _Returned:
+    realms = (False, True) if job is None else (job.lower().startswith("s-"),)
+    for simulated in realms:
+        with open_realm(session.home, simulated=simulated, clock=session.clock) as realm:
+            with open_table(path, temporary=realm.home.tmp, sheet=sheet) as table:
+                found = _job_of(table, realm) if job is None else realm.ledger.job(job)
+                if found is None:
+                    continue
+                kept = Options.from_json(found.spec.options).reading.sheet
+                same = kept if sheet is None and any(entry.name == kept for entry in table.sheets) else sheet
+            with open_table(path, temporary=realm.home.tmp, sheet=same) as table:
+                return _Returned(job=found, simulated=simulated, sheet=same, marks=_marks(table))
     raise InputError(
         f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`."
     )
+
+
+def _job_of(table: Table, realm: Realm) -> Job | None:
+    """The job that most of the first rows came from, by the marks in the file's `bv_row` column."""
+    column = result_columns(table.header).get("bv_row")
+    if column is None:
+        raise InputError(
+            f"{table.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`, "
+            "or name the job that it corrects: `batchverify rerun JOB --from FILE`."
+        )
+    known = {job.id: job for job in realm.ledger.jobs()}
+    cells = (record.cells[column] for record in islice(table.records(), _SEARCHED_ROWS))
+    jobs = Counter(name for cell in cells if isinstance(cell, str) and (name := cell.partition("/")[0]) in known)
+    return known[jobs.most_common(1)[0][0]] if jobs else None
+
+
+def _marks(table: Table) -> array[int]:
+    """The marks beside the rows of a result, in ascending order."""
+    column = result_columns(table.header).get("bv_row")
+    if column is None:
+        return array("Q")
+    texts = (cell.rpartition("/")[2] for record in table.records() if isinstance(cell := record.cells[column], str))
+    return array("Q", sorted({number for text in texts if (number := _number_of(text)) is not None}))
+
+
+def _number_of(mark: str) -> int | None:
+    try:
+        return int(mark, 16)
+    except ValueError:
+        return None  # beside a row that asked nothing, or typed by hand
+
+
+def _knew(found: _Returned, session: Session) -> Callable[[bytes], bool]:
+    """Whether the origin had a question: by its input, else by the marks that the file came back with."""
+    try:
+        with ended_job(found.job.id, session) as origin:
+            keys: Iterable[bytes] = (key for batch in origin.annotation.index.batches() for key in batch)
+            return _among(array("Q", (int.from_bytes(key[:_KEY_BYTES]) for key in keys)), _KEY_BYTES)
+    except InputError:  # it is gone, or is itself what was corrected
+        return _among(found.marks, _MARK_BYTES)
+
+
+def _among(numbers: array[int], size: int) -> Callable[[bytes], bool]:
+    """Whether a key begins with one of these numbers, which are in ascending order: eight bytes for each, and not a set's hundred."""
+
+    def knew(key: bytes) -> bool:
+        number = int.from_bytes(key[:size])
+        place = bisect_left(numbers, number)
+        return place < len(numbers) and numbers[place] == number
+
+    return knew

@@ -197,7 +197,8 @@ def test_a_file_without_our_mark_is_no_result(desk):
         desk.rerun(path)
 
     assert str(caught.value) == (
-        f"{path.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`."
+        f"{path.name} has no column bv_row 行标识, so it is no result of ours. Verify it with `batchverify run`, "
+        "or name the job that it corrects: `batchverify rerun JOB --from FILE`."
     )
 
 
