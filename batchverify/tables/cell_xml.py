@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from batchverify.model import CellValue, NumberCell, OddCell
 from batchverify.tables.sheet_xml import column_letters
@@ -64,14 +65,14 @@ def _cut(text: str, losses: Losses) -> str:
     return units[: MAX_CELL_UNITS * 2].decode("utf-16-le", "ignore")
 
 
-def cell_xml(reference: str, value: CellValue | int, style: int, losses: Losses) -> str:
+def cell_xml(reference: str, value: CellValue | int | Decimal, style: int, losses: Losses) -> str:
     """Give one `<c>` element. A number of the user's keeps its type and spelling: only the type tells that it was damaged.
 
     >>> cell_xml("B2", NumberCell(literal="6.2E+17"), 1, Losses())
     '<c r="B2" s="1"><v>6.2E+17</v></c>'
     """
-    if isinstance(value, int):
-        value = NumberCell(literal=str(value))
+    if isinstance(value, int | Decimal):
+        value = NumberCell(literal=f"{value:f}" if isinstance(value, Decimal) else str(value))
     if isinstance(value, NumberCell) and _NUMBER.fullmatch(value.literal):
         return f'<c r="{reference}" s="{style}"><v>{value.literal}</v></c>'
     value = plain_text(value)

@@ -20,6 +20,7 @@ from batchverify.errors import InputError
 from batchverify.model import CellValue, Record
 from batchverify.tables.csv_writer import guarded
 from batchverify.tables.headers import SEARCHED_ROWS, header_score
+from batchverify.tables.sheet_xml import MAX_COLUMNS
 from batchverify.tables.snapshot import Snapshot
 
 _BLOCK_BYTES = 1 << 20
@@ -68,6 +69,11 @@ class CsvSource:
                 if row is None:
                     return
                 number += 1
+                if len(row) > MAX_COLUMNS:
+                    raise InputError(
+                        f"{self._name} has {len(row):,} columns at line {line + 1}, and no spreadsheet has more than "
+                        f"{MAX_COLUMNS:,}. Is {self.format.delimiter!r} its delimiter? Name it with --delimiter."
+                    )
                 if rows.line_num - line > 1:
                     self._refuse_swallowed_lines(row, line + 1)
                 line = rows.line_num

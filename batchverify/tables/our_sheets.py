@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -116,6 +117,8 @@ def _look(sheet: Sheet, index: int, column: int) -> Look:
     value = sheet.rows[index][column]
     if isinstance(value, int):
         return Look.NUMBER
+    if isinstance(value, Decimal):
+        return Look.MONEY
     if _is_figure(sheet.rows[index], column):
         return Look.FIGURE
     if column == 0 and (status := recognise_status(value)):
@@ -123,7 +126,7 @@ def _look(sheet: Sheet, index: int, column: int) -> Look:
     return Look.WRAPPED if column == len(sheet.widths) - 1 else Look.TEXT
 
 
-def _below(sheet: Sheet, heading: int) -> Iterator[Sequence[str | int]]:
+def _below(sheet: Sheet, heading: int) -> Iterator[Sequence[str | int | Decimal]]:
     """Give the rows of a heading's block: up to the next heading or blank row."""
     for index in range(heading + 1, len(sheet.rows)):
         if index in sheet.heading_rows or not any(value != "" for value in sheet.rows[index]):
@@ -131,8 +134,8 @@ def _below(sheet: Sheet, heading: int) -> Iterator[Sequence[str | int]]:
         yield sheet.rows[index]
 
 
-def _is_figure(row: Sequence[str | int], column: int) -> bool:
-    return 0 < column < len(row) and (isinstance(row[column], int) or _FIGURE.fullmatch(str(row[column])) is not None)
+def _is_figure(row: Sequence[str | int | Decimal], column: int) -> bool:
+    return 0 < column < len(row) and (isinstance(row[column], int | Decimal) or _FIGURE.fullmatch(str(row[column])) is not None)
 
 
 def _height(sheet: Sheet, index: int) -> int:

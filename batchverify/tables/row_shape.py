@@ -21,7 +21,7 @@ _STYLE = r'(?: s="\d+")?+'
 _FORMULA = r"(?:<f[^<>]*(?:/>|>[^<]*</f>))?+"
 _NUMBER = rf'(?: t="n")?>{_FORMULA}<v>([^<&\s]+)</v></c>'
 _CONTENTS = {
-    "s": rf'{_STYLE} t="s"><v>(\d+)</v></c>',
+    "s": rf'{_STYLE} t="s"><v>(\d{{1,9}})</v></c>',
     "inlineStr": rf'{_STYLE} t="inlineStr"><is><t(?: xml:space="preserve")?>([^<&_\r]*)</t></is></c>',
     "str": rf'{_STYLE} t="str">{_FORMULA}<v>([^<&_\r]*)</v></c>',
 }
@@ -83,7 +83,7 @@ class RowShape:
         self._plan = [(column, kind) for column in sorted(self._kinds) for kind in self._kinds[column]]
         self._width = self._plan[-1][0] + 1
         columns = "".join(self._column(column) for column in sorted(self._kinds))
-        self._pattern = re.compile(rf'\s*<row r="(\d+)"([^<>]*)>{columns}</row>'.encode())
+        self._pattern = re.compile(rf'\s*<row r="(\d{{1,7}})"([^<>]*)>{columns}</row>'.encode())
 
     def _column(self, column: int) -> str:
         # Possessive: a row that does not match must fail at once, not after trying every subset of its columns.

@@ -116,6 +116,15 @@ def column_letters(index: int) -> str:
     return letters
 
 
+def whole_number(digits: str) -> int:
+    """Read a whole number of the file; one of more digits than any that a workbook can hold stays too large, -1 is none.
+
+    >>> whole_number("12"), whole_number("9" * 5000), whole_number("x")
+    (12, 999999999, -1)
+    """
+    return int(digits[:9]) if digits.isdecimal() else -1
+
+
 class SheetScan:
     """One pass over a worksheet part. Raises `NotPlain` or `InputError` where the bytes are not what they should be."""
 
@@ -164,7 +173,7 @@ class SheetScan:
             tag, digits, attributes, slash = start.groups()
             if not digits and (spelled := _ROW_NUMBER.search(attributes)):
                 digits = spelled[1]
-            self.advance_to(int(digits) if digits else self._number + 1)
+            self.advance_to(whole_number(digits.decode()) if digits else self._number + 1)
             begin = start.start(1)
             gap = piece[position:begin]
             position = start.end()

@@ -28,6 +28,7 @@ class Look(StrEnum):
     FIGURE_HEADING = "figure_heading"
     NUMBER = "number"
     FIGURE = "figure"  # yuan and shares, spelled out
+    MONEY = "money"  # yuan that can be added up
     WRAPPED = "wrapped"
     MATCHED = "status_matched"
     MISMATCHED = "status_mismatched"
@@ -80,7 +81,7 @@ def _fill(color: str) -> str:
     return f'<fill><patternFill patternType="solid"><fgColor rgb="FF{color}"/><bgColor indexed="64"/></patternFill></fill>'
 
 
-#: look -> (font, fill or "", number format, alignment). 49 is "@", text; 3 is "#,##0".
+#: look -> (font, fill or "", number format, alignment). 49 is "@", text; 3 is "#,##0", 4 "#,##0.00".
 _DRAWN: dict[Look, tuple[str, str, int, str]] = {
     Look.PLAIN: (_font(), "", 0, ""),
     Look.TEXT: (_font(), "", 49, '<alignment vertical="top"/>'),
@@ -91,6 +92,7 @@ _DRAWN: dict[Look, tuple[str, str, int, str]] = {
     Look.NUMBER: (_font(), "", 3, '<alignment horizontal="right" vertical="top"/>'),
     Look.FIGURE: (_font(), "", 49, '<alignment horizontal="right" vertical="top"/>'),
     Look.FIGURE_HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, '<alignment horizontal="right"/>'),
+    Look.MONEY: (_font(), "", 4, '<alignment horizontal="right" vertical="top"/>'),
     Look.WRAPPED: (_font(), "", 49, '<alignment vertical="top" wrapText="1"/>'),
 } | {look: (_font(ink), _fill(paper), 49, '<alignment vertical="top"/>') for look, (ink, paper) in _STATUS_COLORS.items()}
 

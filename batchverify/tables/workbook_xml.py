@@ -14,7 +14,7 @@ from itertools import count, islice
 from xml.sax.saxutils import escape, quoteattr, unescape
 from zipfile import ZipFile
 
-from batchverify.tables.sheet_xml import NotPlain
+from batchverify.tables.sheet_xml import NotPlain, whole_number
 from batchverify.tables.styles import MAIN_NAMESPACE
 
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -233,7 +233,7 @@ def extended_workbook(
 ) -> dict[str, bytes]:
     """Give the changed workbook, relationships and content types: `dropped` sheets out, `ours` at the end, the rest as it was."""
     kept = [sheet for sheet in theirs.sheets if sheet not in dropped]
-    ids = [int(_attributes(sheet.entry).get("sheetId", "0")) for sheet in theirs.sheets]
+    ids = [whole_number(_attributes(sheet.entry).get("sheetId", "0")) for sheet in theirs.sheets]
     gone = {sheet.link for sheet in dropped}
     used = {sheet.link for sheet in kept}
     links = list(islice((link for link in map("rIdBv{}".format, count(1)) if link not in used), len(ours)))
@@ -286,7 +286,7 @@ def _renamed(xml: bytes, theirs: TheirWorkbook, kept: Sequence[TheirSheet], ours
             return b""
         if "localSheetId" not in attributes:
             return name
-        local = moved.get(int(attributes["localSheetId"]))
+        local = moved.get(whole_number(attributes["localSheetId"]))
         if local is None:
             return b""
         return re.sub(rb"""localSheetId\s*=\s*["']\d+["']""", b'localSheetId="%d"' % local, name, count=1)

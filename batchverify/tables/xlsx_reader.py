@@ -18,11 +18,11 @@ from zipfile import BadZipFile
 from batchverify.errors import InputError
 from batchverify.model import CellValue, NumberCell, OddCell, Record
 from batchverify.tables.row_shape import RowShape
-from batchverify.tables.sheet_xml import Cell, NotPlain, SheetScan, cells_of, is_hidden
+from batchverify.tables.sheet_xml import Cell, NotPlain, SheetScan, cells_of, is_hidden, whole_number
 from batchverify.tables.snapshot import Snapshot
 from batchverify.tables.workbook import SheetPart, Workbook
 
-_DIMENSION = re.compile(rb'<dimension ref="[A-Z]+\d+:[A-Z]+(\d+)"')
+_DIMENSION = re.compile(rb'<dimension ref="[A-Z]+\d+:[A-Z]+(\d{1,7})"')
 _ONE_DAY_SECONDS = 86_400
 
 
@@ -116,11 +116,12 @@ class SheetSource:
 
     def _shared(self, index: str) -> str:
         strings = self._strings or []
-        if not index.isdecimal() or int(index) >= len(strings):
+        place = whole_number(index)
+        if not 0 <= place < len(strings):
             raise InputError(
                 f"{self.workbook.name} is damaged: a cell points to a text that is not there. Save it again in Excel."
             )
-        return strings[int(index)]
+        return strings[place]
 
     def _date(self, serial: str) -> CellValue:
         return OddCell(kind="date", text=date_text(serial, uses_1904_dates=self.workbook.uses_1904_dates))

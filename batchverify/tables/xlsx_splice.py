@@ -18,7 +18,16 @@ from batchverify.tables.cell_xml import Losses, cell_emitter
 from batchverify.tables.layout import Annotator, Layout
 from batchverify.tables.outcome_cells import OUR_WIDTHS
 from batchverify.tables.package import Package
-from batchverify.tables.sheet_xml import COLUMN_INDEXES, MAX_COLUMNS, NotPlain, RowXml, SheetScan, column_letters, spans_of
+from batchverify.tables.sheet_xml import (
+    COLUMN_INDEXES,
+    MAX_COLUMNS,
+    NotPlain,
+    RowXml,
+    SheetScan,
+    column_letters,
+    spans_of,
+    whole_number,
+)
 from batchverify.tables.styles import Look, Looks, extended_styles
 from batchverify.tables.workbook_xml import OurSheet, TheirSheet, TheirWorkbook, extended_workbook
 from batchverify.tables.xlsx_writer import write_our_sheets
@@ -98,7 +107,7 @@ def measure(part: BinaryIO, *, name: str, header_row: int, old: OldCells) -> Ext
             last_column = max(last_column, _last_filled(row, old))
     tail = b"".join(scan.tail())
     for letters, digits in _MERGED.findall(tail):
-        if int(digits) >= header_row and COLUMN_INDEXES[letters.decode()] not in old.columns:
+        if whole_number(digits.decode()) >= header_row and COLUMN_INDEXES[letters.decode()] not in old.columns:
             last_column = max(last_column, COLUMN_INDEXES[letters.decode()])
     return Extent(last_column=last_column, last_row=last_row, rows=rows)
 
@@ -334,7 +343,9 @@ def widened_head(head: bytes, columns: Sequence[int], *, last_row: int) -> bytes
 
 def _around(entry: bytes, ours: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:
     """Give a `<col>` entry without the columns that are ours now: one piece for each stretch between them."""
-    low, high = (int(found[1]) if (found := re.search(_BOUND % bound, entry)) else 0 for bound in (b"min", b"max"))
+    low, high = (
+        whole_number(found[1].decode()) if (found := re.search(_BOUND % bound, entry)) else 0 for bound in (b"min", b"max")
+    )
     start = low
     for stop in [*sorted(number for number in ours if low <= number <= high), high + 1]:
         if start < stop:
