@@ -9,12 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from batchverify import job
 from batchverify.job import Bounds, Options, Plan, Rendered, Session
+from batchverify.job.clock import SystemClock
 from batchverify.job.passes import OPEN_WITHOUT_DOUBT
 from batchverify.model import RowStatus
 from batchverify.pool import Progress, StopSwitch
@@ -38,6 +40,37 @@ SCHEMA: Mapping[str, tuple[str, ...]] = {
     "cost_by": ("column", "groups"),
     **dict.fromkeys(("outputs", "started_at", "ended_at", "ledger_head", "next"), ()),
 }
+
+
+class LeapingClock(SystemClock):
+    """A clock that was set, a machine that slept or was started anew: the wall's hand and the steady one move apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wall = timedelta()
+        self._steady = 0.0
+        self._boots = 1
+
+    def leap(self, by: timedelta) -> None:
+        """Let time go by: both hands move."""
+        self._wall += by
+        self._steady += by.total_seconds()
+
+    def set_wall(self, by: timedelta) -> None:
+        """Have somebody set the wall clock, forward or back."""
+        self._wall += by
+
+    def restart(self) -> None:
+        """Start the machine anew: the steady hand begins at ten seconds, and its boot has another name."""
+        self._boots += 1
+        self.boot = f"boot-{self._boots}"
+        self._steady = 10.0 - super().monotonic()
+
+    def now(self) -> datetime:
+        return super().now() + self._wall
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._steady
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +145,7 @@ class Desk:
     endpoint: str
     onlooker: Onlooker = field(default_factory=Onlooker)
     stop: StopSwitch = field(default_factory=StopSwitch)
+    clock: SystemClock = field(default_factory=SystemClock)
     sheets: int = 0
 
     def settings(self, **changes: Any) -> Settings:
@@ -131,7 +165,7 @@ class Desk:
     def session(self, **changes: Any) -> Session:
         onlooker, self.onlooker = self.onlooker, Onlooker()
         stop, self.stop = self.stop, StopSwitch()
-        return Session(settings=self.settings(**changes), watcher=onlooker, stop=stop)
+        return Session(settings=self.settings(**changes), watcher=onlooker, stop=stop, clock=self.clock)
 
     def sheet(self, people: Sequence[Mapping[str, Any]], *, kind: str = "csv") -> Path:
         """Write a sheet under a name of its own."""

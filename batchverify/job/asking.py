@@ -149,7 +149,11 @@ def ask_marked(
 
     async def ask() -> str:
         async with Client(
-            vendor.endpoint, vendor.app_code, connections=bounds.concurrency, deadline_seconds=settings.deadline_seconds
+            vendor.endpoint,
+            vendor.app_code,
+            connections=bounds.concurrency,
+            deadline_seconds=settings.deadline_seconds,
+            monotonic=realm.clock.monotonic,
         ) as client:
             crew = Crew(
                 ledger=realm.ledger,

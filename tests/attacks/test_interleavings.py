@@ -8,30 +8,12 @@ from threading import Barrier
 
 from batchverify import job
 from batchverify.job import Asking, Options
-from batchverify.job.clock import SystemClock
 from batchverify.model import RowStatus
 from batchverify.sandbox import Fault, Rule
 from tests.builders import a_card, a_row, rows
+from tests.desk import LeapingClock
 
 TOGETHER_SECONDS = 30
-
-
-class LeapingClock(SystemClock):
-    """A clock that was set, or that went on while somebody slept: `leap` moves both of its hands."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wall = self.steady = timedelta()
-
-    def leap(self, by: timedelta) -> None:
-        self.wall += by
-        self.steady += by
-
-    def now(self):
-        return super().now() + self.wall
-
-    def monotonic(self):
-        return super().monotonic() + self.steady.total_seconds()
 
 
 def together(*acts: Callable[[], job.Rendered]) -> list[dict[str, object]]:
