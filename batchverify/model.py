@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -223,9 +224,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A sheet of ours, ready to draw: cells are text, or int where a number is meant. `widths` are in characters."""
+    """A sheet of ours, ready to draw: cells are text, int where a number is meant, or Decimal for yuan. `widths` are in characters."""
 
     title: str
-    rows: tuple[tuple[str | int, ...], ...] = field(repr=False)
+    rows: tuple[tuple[str | int | Decimal, ...], ...] = field(repr=False)
     widths: tuple[int, ...]
     heading_rows: tuple[int, ...] = ()

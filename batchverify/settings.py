@@ -8,6 +8,7 @@ have come with the spreadsheet: it cannot say where people and AppCode go, nor w
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from decimal import Decimal
@@ -24,10 +25,13 @@ from batchverify.model import Billed, CheckLevel, Secret
 
 #: The vendor's own host (VENDOR §1). `http` exists there too and is refused: the query carries a person.
 VENDOR_ENDPOINT = "https://bcard3and4.market.alicloudapi.com"
+#: Where the vendor's account is asked what is left of the packages (VENDOR §5). No person goes there.
+BALANCE_ENDPOINT = "https://market.aliyuncs.com"
 KEY_FILE = "appcode"
 #: What a file in the current folder may not say.
-_NOT_HERE = frozenset({"endpoint", "home", "app_code", "batchverify_appcode"})
+_NOT_HERE = frozenset({"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode"})
 #: Options whose setting has another name.
+_BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
 _SPELLED = {"app_code": "BATCHVERIFY_APPCODE"}
 
 
@@ -65,6 +69,7 @@ class Settings(BaseSettings):
 
     unit_price: Decimal = Field(default=Decimal("0.19"), ge=0)
     billed: dict[str, Billed] = Field(default_factory=dict)
+    balance_endpoint: str = BALANCE_ENDPOINT
     low_balance_percent: int = Field(default=20, ge=0, le=100)
 
     # The publisher's side is limited to 500 a second (VENDOR §4); the buyer's own limit is unpublished, so it is found out.
@@ -151,6 +156,74 @@ def app_code(settings: Settings, home: Path) -> Secret:
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise SettingsError(f"Others may read {path}. Run `chmod 600 {path}`.")
     return _sendable(text)
+
+
+def access_key() -> tuple[Secret, Secret, Secret | None]:
+    """The AccessKey of the vendor's account and the token of a temporary one, from the environment and nowhere else.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    words = [
+        os.environ.get(f"ALIBABA_CLOUD_{name}", "").strip() for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+    ]
+    if not words[0] or not words[1]:
+        raise SettingsError(
+            "There is no AccessKey. Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET in the environment, "
+            "or type the balance in: `batchverify quota balance --left N`."
+        )
+    return Secret(words[0]), Secret(words[1]), Secret(words[2]) if words[2] else None
+
+
+def billed_line(status: str, billed: Billed) -> str:
+    """The line of the table `[billed]` that says whether a status is billed.
+
+    >>> billed_line("203", Billed.NO)
+    '"203" = "0"'
+    """
+    return f'"{status}" = "{billed.value}"'
+
+
+def keep_billed(home: Path, status: str, billed: Billed) -> Path:
+    """Write into the home's `config.toml` whether a status is billed; everything else in it stays as it is.
+
+    Raises:
+        SettingsError: The file cannot be changed safely. Nothing was written.
+    """
+    path = home / "config.toml"
+    text = path.read_text("utf-8") if path.exists() else ""
+    line = billed_line(status, billed)
+    by_hand = SettingsError(f"{path} was left as it is. Write {line} into its table [billed] yourself.")
+    try:
+        before = tomllib.loads(text)
+        changed = _with_billed(text, status, line, is_new="billed" not in before)
+        after = tomllib.loads(changed)
+    except tomllib.TOMLDecodeError:
+        raise by_hand from None
+    if after != before | {"billed": before.get("billed", {}) | {status: billed.value}}:
+        raise by_hand
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = home / "config.toml.new"
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        target.write(changed)
+        target.flush()
+        os.fsync(target.fileno())
+    draft.replace(path)
+    return path
+
+
+def _with_billed(text: str, status: str, line: str, *, is_new: bool) -> str:
+    """Put a line into the table, in the place of one for the same status."""
+    if is_new:
+        return f"{text.rstrip()}\n\n[billed]\n{line}\n".lstrip()
+    lines = text.splitlines()
+    start = next((number for number, one in enumerate(lines) if _BILLED_TABLE.fullmatch(one)), None)
+    if start is None:
+        return text  # written inline, or in the way of dotted keys: not for us to take apart
+    end = next((number for number in range(start + 1, len(lines)) if lines[number].lstrip().startswith("[")), len(lines))
+    kept = [one for one in lines[start + 1 : end] if one.partition("=")[0].strip().strip("\"'") != status]
+    return "\n".join([*lines[: start + 1], line, *kept, *lines[end:]]) + "\n"
 
 
 def _sendable(text: str) -> Secret:

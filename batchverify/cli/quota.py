@@ -148,18 +148,18 @@ def list_packages(page: int, **given: Any) -> int:
 
 
 @quota.command()
-@click.argument("number", type=click.IntRange(min=1))
+@click.argument("package", metavar="ID")
 @_sandbox_option
 @given_options.lang_option
 @given_options.home_options
-def remove(number: int, **given: Any) -> int:
-    """Take out package NUMBER (`list --json` names it), if no ask was laid on it: for what was entered by mistake."""
+def remove(package: str, **given: Any) -> int:
+    """Take out a package by its ID, if no ask was laid on it: for what was entered by mistake."""
     from batchverify.cli.quota_show import word
     from batchverify.job.wallet import drop_package
 
     settings, session = _opened(given)
-    drop_package(session, number)
-    say(word("removed", given_options.lang_of(settings)).format(number), err=True)
+    drop_package(session, package)
+    say(word("removed", given_options.lang_of(settings)).format(package), err=True)
     return 0
 
 

@@ -292,6 +292,13 @@ class Ledger:
         with self._writing() as con:
             return wallet.enter(con, packages, purchase=purchase, now=now)
 
+    def enter_orders(
+        self, orders: Sequence[tuple[Purchase, Sequence[NewPackage]]], *, now: datetime
+    ) -> list[list[Package] | None]:
+        """Enter many orders, all of them or none; None for each that was entered before."""
+        with self._writing() as con:
+            return [wallet.enter(con, packages, purchase=purchase, now=now) for purchase, packages in orders]
+
     def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
         """Enter one package that is bought now. `used` are the asks that were gone from it. Raises InputError for odd numbers."""
         (entered,) = self.enter([NewPackage(label=label, total=total, used=used, expires_at=expires_at)], now=now) or []
