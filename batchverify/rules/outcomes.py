@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from batchverify.model import Answer, Attempt, AttemptState, Billed, Blocked, Outcome, Query, RowSource, RowStatus
 from batchverify.rules.steps import is_last_try
 from batchverify.rules.verdicts import field_at_fault, verdict
+from batchverify.words.endings import DOUBTS
 
 #: Words under which the gateway turned everything away: the row itself was never judged, so it is not_run, not failed.
 REFUSALS = frozenset({"quota", "quota_expired", "app_code", "overdue", "bad_request"})
@@ -121,7 +122,7 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
     locked = status is RowStatus.LOCKED and attempt.settled_at is not None
     return Outcome(
         status=status,
-        code="in_flight" if attempt.state is AttemptState.OPEN else attempt.code,
+        code=_code(attempt),
         message=answer.message if answer is not None else "",
         source=RowSource.ASKED if own else RowSource.REUSED,
         billed=attempt.billed if own else Billed.NO,
@@ -134,6 +135,19 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
         request_id=attempt.request_id,
         attempt=attempt.number,
     )
+
+
+def _code(attempt: Attempt) -> str:
+    """The word beside the row: what the vendor's usage has decided is no doubt any more, whatever began it."""
+    match attempt.state, attempt.billed:
+        case AttemptState.OPEN, _:
+            return "in_flight"
+        case AttemptState.IN_DOUBT, Billed.YES:
+            return "answer_lost"
+        case AttemptState.NOT_BILLED, _ if attempt.code in DOUBTS:
+            return "not_counted"
+        case _:
+            return attempt.code
 
 
 def as_duplicate(outcome: Outcome, *, of_row: int, query: Query) -> Outcome:

@@ -245,4 +245,21 @@ _IN_DOUBT: Mapping[str, Saying] = {
     ),
 }
 
-ENDINGS: Mapping[str, Saying] = {**_NOT_ASKED, **_NOT_BILLED, **_IN_DOUBT}
+_RECONCILED: Mapping[str, Saying] = {
+    "answer_lost": Saying(
+        "The answer was lost, and the vendor's usage shows that the ask was billed.",
+        "To have an answer all the same, pay a second time: `rerun --what in_doubt --accept-double-charge`.",
+        "答复已丢失，供应商的消耗明细显示该次调用已计费。",
+        "如仍需答复，须再次付费：rerun --what in_doubt --accept-double-charge。",
+    ),
+    "not_counted": Saying(
+        "No answer came, and the vendor's usage shows that the ask was not billed.",
+        _RERUN,
+        "未收到答复，供应商的消耗明细显示该次调用未计费。",
+        _RERUN_ZH,
+    ),
+}
+
+#: Under these an ask is in doubt until the vendor's usage has decided it.
+DOUBTS = frozenset(_IN_DOUBT)
+ENDINGS: Mapping[str, Saying] = {**_NOT_ASKED, **_NOT_BILLED, **_IN_DOUBT, **_RECONCILED}

@@ -77,13 +77,13 @@ def test_what_was_not_billed_is_failed_and_resume_asks_it_again_once(desk, sandb
 
     found = reconciled(desk, export())
     after = desk.render(before.job)
-    billed = sorted(after.column("bv_billed"))
+    billed, codes = sorted(after.column("bv_billed")), sorted(after.column("bv_code"))
     resumed = desk.resume(before.job)
 
     assert (found.count(Finding.NOT_BILLED), len(found.not_billed), found.is_explained, found.applied) == (1, 2, True, True)
     assert found.jobs_of(found.not_billed) == [before.job]
     assert after.counts() == {"matched": 3, "failed": 2}
-    assert billed == ["0", "0", "1", "1", "1"]
+    assert (billed, codes) == (["0", "0", "1", "1", "1"], ["01", "01", "01", "not_counted", "not_counted"])
     assert (after.json["cost"]["min"], after.json["cost"]["max"], after.json["asks"]["not_billed"]) == ("0.57", "0.57", 2)
     assert resumed.counts() == {"matched": 5}
     assert sandbox.bill.billed() == 5
@@ -99,7 +99,8 @@ def test_what_was_billed_stays_without_an_answer_and_its_cost_is_certain(desk, s
 
     assert [one.finding for one in found.judgments] == [Finding.BILLED]
     assert after.counts() == resumed.counts() == {"matched": 3, "in_doubt": 2}
-    assert after.column("bv_billed") == ["1", "1", "1", "1", "1"]
+    assert after.column("bv_billed") == ["1"] * 5
+    assert sorted(after.column("bv_code")) == ["01", "01", "01", "answer_lost", "answer_lost"]
     assert (after.json["asks"]["billed"], after.json["asks"]["in_doubt"]) == (5, 0)
     assert Decimal(after.json["cost"]["min"]) == Decimal(after.json["cost"]["max"]) == Decimal("0.95")
     assert sandbox.bill.total() == 5

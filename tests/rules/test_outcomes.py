@@ -167,6 +167,8 @@ def test_what_comes_out_later_changes_nothing_of_others(attempts):
         (an_attempt(billed=Billed.YES), RowStatus.MATCHED, "01", Billed.YES),
         (an_attempt(code="202", billed=Billed.UNKNOWN), RowStatus.UNVERIFIABLE, "202", Billed.UNKNOWN),
         (an_attempt(AttemptState.IN_DOUBT, code="timeout", billed=Billed.UNKNOWN), RowStatus.IN_DOUBT, "timeout", Billed.UNKNOWN),
+        (an_attempt(AttemptState.IN_DOUBT, code="timeout", billed=Billed.YES), RowStatus.IN_DOUBT, "answer_lost", Billed.YES),
+        (an_attempt(AttemptState.NOT_BILLED, code="timeout"), RowStatus.FAILED, "not_counted", Billed.NO),
         (an_attempt(AttemptState.NOT_BILLED, code="connect"), RowStatus.FAILED, "connect", Billed.NO),
         (an_attempt(AttemptState.NOT_BILLED, code="quota"), RowStatus.NOT_RUN, "quota", Billed.NO),
         (an_attempt(AttemptState.NOT_BILLED, code="interrupted"), RowStatus.NOT_RUN, "interrupted", Billed.NO),

@@ -115,6 +115,8 @@ ENDINGS = [
     "server_error",
     "gateway_timeout",
     "process_died",
+    "answer_lost",
+    "not_counted",
 ]
 HAN = re.compile("[一-鿿]")
 
