@@ -45,6 +45,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "next": ("Go on with", "继续执行"),
     "question": ("Write this down? What was not billed can be asked again.", "是否写入台账？未计费的将可重新核验。"),
     "written": ("Written", "已写入"),
+    "blank": ("(blank)", "（空）"),
+    "no_row": ("(no row any more)", "（已无对应行）"),
     "simulated": ("SIMULATED by the sandbox: this bill means nothing.", "沙箱模拟结果，不具任何效力。"),
 }
 # The console's own words come first in either language: the file lies beside the vendor's.
@@ -61,6 +63,7 @@ _COLUMNS = {
     "product": ("产品 Product", "产品"),
 }
 _REMARK = "套餐包消耗"
+_SPECIAL = {"": "blank", "\0": "no_row"}
 
 
 class Moment(click.ParamType[datetime]):
@@ -94,7 +97,10 @@ _sandbox_option = click.option("--sandbox", is_flag=True, help="Of the sandbox's
 @click.command()
 @_from_option
 @_to_option
-@click.option("--by", default="window", show_default=True, help=f"Add up by {', '.join(_BY)}.")
+@click.option(
+    "--by", default="window", show_default=True, help=f"Add up by {', '.join(_BY)}; with --job also by a column of its sheet."
+)
+@click.option("--job", help="Of this job only.")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), help="Write a .csv or .xlsx with the columns of the vendor's."
 )
@@ -102,18 +108,22 @@ _sandbox_option = click.option("--sandbox", is_flag=True, help="Of the sandbox's
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options
-def usage(since: datetime | None, until: datetime | None, by: str, export: Path | None, **given: Any) -> int:
+def usage(since: datetime | None, until: datetime | None, by: str, job: str | None, export: Path | None, **given: Any) -> int:
     """Show what was used, by 10-minute windows as the vendor's console does, newest first. Free."""
-    from batchverify.job.usage import UsageBy, usage_of
+    from batchverify.job.usage import UsageBy, usage_by_column, usage_of
 
-    if by not in _BY:
-        raise InputError(
-            f"Usage over all jobs is added up by {', '.join(_BY)}, and {by!r} is none of them. "
-            f"A column of one job's sheet splits its bill with `batchverify render JOB --cost-by COLUMN`."
-        )
     settings = start(given)
     lang = given_options.lang_of(settings)
-    found = usage_of(session_of(settings, given, Terminal(given, settings)), since=since, until=until, by=UsageBy(by))
+    session = session_of(settings, given, Terminal(given, settings))
+    if by in _BY:
+        found = usage_of(session, since=since, until=until, by=UsageBy(by), job=job)
+    elif job is None or since is not None or until is not None:
+        raise InputError(
+            f"{by!r} is none of {', '.join(_BY)}. A column of a sheet splits the whole bill of one job: "
+            "add --job JOB, without --from and --to. `batchverify jobs` lists them."
+        )
+    else:
+        found = usage_by_column(session, job, by)
     if export is not None:
         from batchverify.tables.usage_sheet import write_usage
 
@@ -201,6 +211,8 @@ def _group_text(line: UsageLine, by: str, lang: Any) -> str:
         from batchverify.words import label_of_status
 
         return label_of_status(RowStatus(line.group), lang)
+    if line.group in _SPECIAL:
+        return _word(_SPECIAL[line.group], lang)
     return f"{line.group}  {line.file}" if line.file else line.group
 
 
@@ -222,7 +234,7 @@ def _table(found: Usage, lang: Any) -> tuple[list[str], list[list[str | int]]]:
         else:
             about = [_group_text(line, found.by, lang)]
         rows.append([*about, f"{line.certain}次", f"{line.doubt}次"])
-    return [_COLUMNS[name][lang is Lang.ZH] for name in (*names, "used", "doubt")], rows
+    return [_COLUMNS[name][lang is Lang.ZH] if name in _COLUMNS else name for name in (*names, "used", "doubt")], rows
 
 
 def _reconciliation_text(found: Reconciliation, lang: Any) -> str:

@@ -7,19 +7,24 @@ from the one to the sum of both, unless somebody else uses the AppCode.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from batchverify.job.passes import Session
+from batchverify.job.options import Options
+from batchverify.job.passes import Session, ended_job
 from batchverify.job.realm import open_realm
 from batchverify.job.reconciling import windows_within
+from batchverify.job.rendering import summary_of
 from batchverify.model import AttemptState, Billed, RowStatus
 from batchverify.rules.reconcile import Finding
 from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import Window, beijing_time, window_of
 from batchverify.store.ledger import Statement, Use
+
+#: The group of asks whose row is in the sheet no more.
+NO_ROW = "\0"
 
 
 class UsageBy(StrEnum):
@@ -53,7 +58,7 @@ class UsageLine:
         if self.window is not None:
             span = {"from": beijing_time(self.window.start), "to": beijing_time(self.window.end)}
             return span | told | {"vendor": self.vendor, "finding": self.finding}
-        return {"group": self.group} | ({"file": self.file} if self.file else {}) | told
+        return {"group": None if self.group == NO_ROW else self.group} | ({"file": self.file} if self.file else {}) | told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +90,19 @@ class Usage:
         }
 
 
-def usage_of(session: Session, *, since: datetime | None, until: datetime | None, by: UsageBy) -> Usage:
-    """Add up what was, or may have been, billed in the windows that begin within two instants; None is no bound."""
+def usage_of(session: Session, *, since: datetime | None, until: datetime | None, by: UsageBy, job: str | None = None) -> Usage:
+    """Add up what was, or may have been, billed in the windows that begin within two instants; None is no bound, and all jobs.
+
+    Raises:
+        InputError: There is no such job, or no window begins then.
+    """
     with open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm:
         book = realm.ledger.usage()
         begin, end = _bounds(since, until)
         uses = book.uses(since=begin, until=end)
+        if job is not None:
+            wanted = realm.ledger.job(job).id
+            uses = [use for use in uses if use.job == wanted]
         if by is UsageBy.WINDOW:
             statements = {window_of(one.starts_at): one for one in book.statements(since=begin, until=end)}
             lines = _by_window(uses, statements)
@@ -98,6 +110,28 @@ def usage_of(session: Session, *, since: datetime | None, until: datetime | None
             files = {job.id: job.spec.path for job in realm.ledger.jobs()}
             lines = _by_group(uses, _GROUPS[by], files if by is UsageBy.JOB else {}, newest_first=by is UsageBy.DAY)
     return Usage(lines=tuple(lines), by=by, simulated=realm.simulated)
+
+
+def usage_by_column(session: Session, job: str, column: str) -> Usage:
+    """Add up what was, or may have been, billed for a job by the values of a column of its sheet.
+
+    Raises:
+        InputError: There is no such job or column, or the job's input is gone or was changed.
+    """
+
+    def change(kept: Options) -> Options:
+        return replace(kept, delivery=replace(kept.delivery, cost_by=column))
+
+    with ended_job(job, session, change) as found:
+        for _ in found.annotation:
+            pass  # every row is counted as it goes by
+        summary = summary_of(found.annotation, found.job, found.run, options=found.options, settings=session.settings)
+        lines = tuple(
+            UsageLine(group=NO_ROW if group.value is None else group.value, certain=group.billed, doubt=group.in_doubt)
+            for group in summary.bill.groups
+            if group.billed or group.in_doubt
+        )
+        return Usage(lines=lines, by=summary.bill.cost_by, simulated=summary.simulated)
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

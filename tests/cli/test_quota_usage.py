@@ -97,7 +97,7 @@ def test_usage_of_the_real_asks_does_not_show_the_sandboxs(desk, verified):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--by", "部门"], "A column of one job's sheet splits its bill with `batchverify render JOB --cost-by COLUMN`"),
+        (["--by", "部门"], "A column of a sheet splits the whole bill of one job: add --job JOB, without --from and --to."),
         (["--from", "2026-11-24", "--to", "2026-11-20"], "No 10-minute window begins between --from and --to"),
         (["--export", "ours.pdf"], "Usage cannot be written to 'ours.pdf'. Name a file that ends in .csv or .xlsx."),
     ],

@@ -13,7 +13,7 @@ from batchverify.errors import InputError
 from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
 from batchverify.job.reconciling import POSTING, reconcile_exports, windows_within
-from batchverify.job.usage import UsageBy, usage_of
+from batchverify.job.usage import UsageBy, usage_by_column, usage_of
 from batchverify.model import AttemptState, Billed, Product
 from batchverify.rules.reconcile import Finding
 from batchverify.rules.windows import BEIJING, window_of
@@ -364,3 +364,19 @@ def test_a_window_across_midnight_belongs_to_the_day_on_which_it_began(desk, hom
     (line,) = usage_of(session, since=None, until=None, by=UsageBy.DAY).lines
 
     assert (line.group, line.doubt) == ("2027-03-01", 1)
+
+
+def test_usage_of_one_job_adds_up_by_a_column_of_its_sheet(desk, sandbox, clock):
+    sandbox.vendor.script_faults(*lost(True))
+    people = [one | {"部门": department} for one, department in zip(rows(4), ["财务", "财务", "", "人事"], strict=True)]
+    first = desk.verify(people)
+    desk.verify(rows(1, first=11))
+
+    usage = usage_by_column(desk.session(), first.job, "部门")
+    alone = usage_of(desk.session(), since=None, until=None, by=UsageBy.PRODUCT, job=first.job)
+
+    assert (usage.by, usage.certain, usage.doubt) == ("部门", 3, 1)
+    assert {line.group: line.certain + line.doubt for line in usage.lines} == {"财务": 2, "": 1, "人事": 1}
+    assert [(line.certain, line.doubt) for line in alone.lines] == [(3, 1)]
+    with pytest.raises(InputError, match="There is no job"):
+        usage_of(desk.session(), since=None, until=None, by=UsageBy.PRODUCT, job="s-none")
