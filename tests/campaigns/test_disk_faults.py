@@ -7,7 +7,20 @@ import sys
 
 import pytest
 
-from tests.campaigns.disk_faults import CORE, PLACES, Blow, Case, Room, Tally, _try, cases_of, counted, place_below, sweep
+from tests.campaigns.disk_faults import (
+    CORE,
+    PLACES,
+    Blow,
+    Case,
+    Room,
+    Tally,
+    _try,
+    cases_of,
+    counted,
+    place_below,
+    quick_folder,
+    sweep,
+)
 from tests.campaigns.processes import VendorProcess
 from tests.campaigns.watched_calls import Call, Watch, why_not
 from tests.faults import Danger, proves
@@ -56,11 +69,12 @@ def one_vendor():
     [(_LEDGER, 40), (tuple(place for place in PLACES if place not in _LEDGER), 1000)],
     ids=["ledger", "all else"],
 )
-def test_whichever_disk_call_fails_or_is_the_last_nothing_is_lost_and_nothing_paid_twice(tmp_path, one_vendor, places, every):
-    order = counted(tmp_path / "clean", one_vendor)
-    cases = cases_of(order, every=every, places=places, names=CORE)
+def test_whichever_disk_call_fails_or_is_the_last_nothing_is_lost_and_nothing_paid_twice(one_vendor, places, every):
+    with quick_folder() as folder:
+        order = counted(folder / "clean", one_vendor)
+        cases = cases_of(order, every=every, places=places, names=CORE)
 
-    tally = sweep(tmp_path, one_vendor, cases)
+        tally = sweep(folder, one_vendor, cases)
 
     assert tally.findings.broken == []
     assert tally.cases == len(cases) >= 15

@@ -168,30 +168,38 @@ class Watch:
             except OSError:
                 continue  # it was killed before we could look
             number, thread, _, call, _, _, *arguments = _NOTICE.unpack(notice)
-            error = self._judge(thread, _NAMES[call], arguments, folder)
+            made = self._count(thread, _NAMES[call], arguments, folder)
+            error = -1
+            if made is not None and made == self.at:
+                self.struck, error = True, self.strike()
             if error == 0:
                 os.kill(process, signal.SIGKILL)
                 continue
             verdict = _VERDICT.pack(number, 0, -max(error, 0), _CONTINUE if error < 0 else 0)
-            with suppress(OSError):
+            try:
                 fcntl.ioctl(listener, _SEND, bytearray(verdict))
+            except OSError:
+                # A signal had come in between: the call begins anew and is asked about again.
+                self._take_back(made)
 
-    def _judge(self, thread: int, call: str, arguments: Sequence[int], folder: Path) -> int:
-        """The error that a call fails with, 0 for the death of its process, -1 to let it be."""
+    def _take_back(self, made: Call | None) -> None:
+        if made is not None and made == self.order[-1]:
+            self.order.pop()
+            self.seen[made.name, made.place] -= 1
+            self.struck = self.struck and made != self.at
+
+    def _count(self, thread: int, call: str, arguments: Sequence[int], folder: Path) -> Call | None:
+        """Count a call at a place of ours; None for any other."""
         try:
             path = _path_of(thread, call, arguments, folder)
         except OSError:
-            return -1
+            return None
         if not (place := self.place_of(path)):
-            return -1
+            return None
         name = _ONE_NAME.get(call, call)
         self.seen[name, place] += 1
-        made = Call(name=name, place=place, nth=self.seen[name, place])
-        self.order.append(made)
-        if made != self.at:
-            return -1
-        self.struck = True
-        return self.strike()
+        self.order.append(Call(name=name, place=place, nth=self.seen[name, place]))
+        return self.order[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
