@@ -17,13 +17,17 @@ from batchverify.model import Query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One question of the plan. `key`, `id_tag`, `card_tag` are keyed hashes; `tries` counts asks that were not billed."""
+    """One question of the plan. `key`, `id_tag`, `card_tag` are keyed hashes.
+
+    `tries` counts asks that were not billed, `waits` how often it was in flight elsewhere when it was wanted.
+    """
 
     query: Query
     key: bytes
     id_tag: bytes
     card_tag: bytes | None
     tries: int = 0
+    waits: int = 0
     release: int | None = None
 
     @property

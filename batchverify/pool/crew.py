@@ -28,6 +28,9 @@ from batchverify.store.ledger.rate import JITTER_SECONDS
 from batchverify.store.vault import Vault
 
 _BUSY_SECONDS = 0.05  # another process has the same question, ID or card in flight
+#: Each look at the gate is a write. Whoever waits for a process that sleeps, 30 s until its lease lapses, looks 35 times, not 600.
+_LONGEST_BUSY_SECONDS = 1.0
+_BUSY_DOUBLINGS = 5
 _CACHE_BATCH = 50  # while they are written, no answer is looked at
 _LARGEST_BATCH = 24  # more would come back together, and the vendor would idle while they are all settled
 _PROGRESS_SECONDS = 0.1
@@ -254,7 +257,8 @@ class Crew:
                 self._agenda.release(item)
                 self._tally[RowStatus.LOCKED] += 1
             case Busy():
-                self._agenda.defer(item, until=at + _BUSY_SECONDS)
+                pause = min(_LONGEST_BUSY_SECONDS, _BUSY_SECONDS * 2.0 ** min(item.waits, _BUSY_DOUBLINGS))
+                self._agenda.defer(replace(item, waits=item.waits + 1), until=at + pause)
             case Wait(seconds=seconds):
                 self._not_before = max(self._not_before, at + seconds)
                 self._rationed_until = at + 1

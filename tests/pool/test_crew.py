@@ -95,24 +95,35 @@ def test_a_question_that_another_run_has_answered_meanwhile_is_not_asked(gate):
     assert gate.told[-1].statuses == {RowStatus.MATCHED: 3}
 
 
+def _leave_open(gate, row):
+    """Have another job's run, whose process is gone, leave a question open."""
+    clock, spec = gate.realm.clock, gate.run.spec
+    other = gate.realm.ledger.create_job(gate.job.spec, now=clock.now(), token=b"other")
+    bounds = RunSpec(kind=RunKind.FIRST, reuse=spec.reuse, lock="gone", boot=spec.boot)
+    run = gate.realm.ledger.start_run(other.id, bounds, now=clock.now(), monotonic=clock.monotonic())
+    (item,) = gate.items([row])
+    with gate.realm.ledger.transaction(now=clock.now(), monotonic=clock.monotonic()) as at:
+        at.reserve(run, [Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product)])
+
+
 def test_the_heart_beats_and_lets_go_of_what_the_dead_left_open(gate):
     """The same question lies open in a run whose process is gone: it is waited for until the heart finds out, and then held."""
-    other = gate.realm.ledger.create_job(gate.job.spec, now=gate.realm.clock.now(), token=b"other")
-    spec = gate.run.spec
-    run = gate.realm.ledger.start_run(
-        other.id,
-        RunSpec(kind=RunKind.FIRST, reuse=spec.reuse, lock="gone", boot=spec.boot),
-        now=gate.realm.clock.now(),
-        monotonic=gate.realm.clock.monotonic(),
-    )
-    (item,) = gate.items([a_row(1)])
-    with gate.realm.ledger.transaction(now=gate.realm.clock.now(), monotonic=gate.realm.clock.monotonic()) as at:
-        at.reserve(run, [Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product)])
+    _leave_open(gate, a_row(1))
     asker = Asker()
 
     assert gate.ask(asker, rows(2), heartbeat_seconds=0.1) == ""
     assert asker.asked == [a_row(2)["idCard"]]
     assert gate.told[-1].statuses == {RowStatus.MATCHED: 1, RowStatus.IN_DOUBT: 1}
+
+
+def test_what_is_in_flight_elsewhere_is_looked_for_less_and_less_often(gate):
+    """Each look is a write to the disk that all processes share."""
+    _leave_open(gate, a_row(1))
+    writes = gate.realm.ledger._writer.total_changes
+
+    assert gate.ask(Asker(), heartbeat_seconds=0.7) == ""
+    # After 0, 50, 150, 350, 750 ms; by the heart's beat it is in doubt. Every 50 ms, it would be 15 before that.
+    assert gate.realm.ledger._writer.total_changes - writes < 15
 
 
 def test_a_ledger_that_fails_under_the_heart_ends_the_run(gate):
