@@ -9,8 +9,8 @@ import pytest
 from batchverify import job
 from batchverify.errors import HomeError
 from batchverify.job import Options
-from tests.attacks.test_interleavings import LeapingClock
 from tests.builders import rows
+from tests.desk import LeapingClock
 from tests.faults import Danger, proves
 
 
@@ -51,7 +51,7 @@ def test_a_clock_set_in_the_middle_of_a_run_costs_nothing(desk, sandbox, leap):
     def set_clock(progress):
         if progress.done >= 10 and not moved:
             moved.append(progress.done)
-            clock.wall += leap
+            clock.set_wall(leap)
 
     path = desk.sheet(rows(60))
     sandbox.vendor.latency_seconds = 0.01
@@ -69,7 +69,7 @@ def test_a_clock_set_in_the_middle_of_a_run_costs_nothing(desk, sandbox, leap):
 @proves(Danger.CLOCK_BACK_BETWEEN)
 def test_answers_that_seem_to_come_from_the_future_are_not_bought_again(desk, sandbox):
     ahead = LeapingClock()
-    ahead.wall += timedelta(days=2)
+    ahead.set_wall(timedelta(days=2))
     path = desk.sheet(rows(10))
     session = replace(desk.session(), clock=ahead)
     job.run_file(path, Options(), desk.bounds(session), session)

@@ -15,6 +15,7 @@ from batchverify.sandbox.bill import question_digest
 from tests.builders import a_card, a_row
 from tests.campaigns.processes import Desk as Commands
 from tests.desk import Desk, LeapingClock
+from tests.faults import Danger, proves
 
 FRESH = Options(asking=Asking(reuse_days_matched=0, reuse_days_other=0))
 LOCK = timedelta(hours=12, minutes=10)
@@ -91,6 +92,8 @@ def test_a_lock_holds_until_its_last_minute_and_then_the_row_is_due(desk, sandbo
 
 
 @pytest.mark.parametrize("by", [timedelta(days=2), timedelta(days=-2)], ids=["forward", "back"])
+@proves(Danger.CLOCK_FORWARD_BETWEEN, case="forward")
+@proves(Danger.CLOCK_BACK_BETWEEN, case="back")
 def test_a_wall_clock_that_is_set_does_not_shorten_a_lock(desk, sandbox, clock, by):
     first = locked_person(desk)
 
@@ -106,6 +109,7 @@ def test_a_wall_clock_that_is_set_does_not_shorten_a_lock(desk, sandbox, clock, 
     assert sandbox.bill.total() == 1
 
 
+@proves(Danger.LOCKED_RESTART)
 def test_a_restart_of_the_machine_does_not_shorten_a_lock(desk, sandbox, clock):
     first = locked_person(desk)
 
@@ -224,6 +228,8 @@ def test_a_card_has_its_four_asks_over_files_and_products_and_then_waits_a_day_f
 
 
 @pytest.mark.parametrize("by", [timedelta(days=2), timedelta(days=-2)], ids=["forward", "back"])
+@proves(Danger.CLOCK_FORWARD_BETWEEN, case="forward")
+@proves(Danger.CLOCK_BACK_BETWEEN, case="back")
 def test_a_wall_clock_that_is_set_does_not_give_a_card_more_asks(desk, sandbox, clock, by):
     card = a_card(7)
     desk.verify([a_row(person, accountNo=card) for person in range(1, 5)])
