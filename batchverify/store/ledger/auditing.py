@@ -6,13 +6,41 @@ head for ever, however much came after.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from batchverify.model import Billed
 from batchverify.store.ledger.chain import first_link
-from batchverify.store.ledger.reading import Fetch
+from batchverify.store.ledger.reading import PAGE, Fetch
 from batchverify.store.ledger.rows import billed_of
 
 _LINK = "SELECT hash FROM event WHERE run = ? AND seq = ?"
 _RECONCILED = "SELECT billed, count(*) FROM event WHERE run = ? AND transition = 'reconciled' GROUP BY billed ORDER BY billed"
+_LINES = f"""
+SELECT number, state, code, billed, request_id, reserved_at, settled_at, vendor_at FROM attempt
+WHERE run = ? AND number > ? ORDER BY number LIMIT {PAGE}
+"""
+
+
+class AttemptLine(NamedTuple):
+    """An attempt in the ledger's own words; times are microseconds UTC."""
+
+    number: int
+    state: str
+    code: str
+    billed: str
+    request_id: str
+    reserved_at: int
+    settled_at: int | None
+    vendor_at: int | None
+
+
+def attempt_lines(fetch: Fetch, run: int) -> Iterator[AttemptLine]:
+    """Walk a run's attempts in order of their numbers."""
+    last = 0
+    while page := fetch(_LINES, (run, last)):
+        yield from map(AttemptLine._make, page)
+        last = page[-1][0]
 
 
 def link_at(fetch: Fetch, run: str, *, number: int, started_at: int, seq: int) -> str | None:
