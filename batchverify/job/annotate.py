@@ -77,6 +77,7 @@ class Annotation:
     asks_per_card: int = 4
     cost_by: CostBy | None = None
     counts: Counts = field(default_factory=Counts)
+    opens_answers: bool = True
 
     def __iter__(self) -> Iterator[tuple[Record, Outcome | None]]:
         for batch in self.lines.batches():
@@ -146,7 +147,7 @@ class Annotation:
         if attempt is None or was_cut_short(attempt, attempts):
             return outcome_not_asked(query, code=self.reason or "not_run")
         answer = None
-        if attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:
+        if self.opens_answers and attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:
             answer = self.realm.vault.open_sealed(key, attempt.sealed)
         outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
         # A 203 of the vendor's stays beside its row with what it cost; until when, the gate has said since.
