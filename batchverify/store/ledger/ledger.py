@@ -272,6 +272,12 @@ class Ledger:
             number, *_ = reading.run_head(con, run)
         return auditing.reconciled(self._fetch, number=number)
 
+    def attempt_lines(self, run: str) -> Iterator[auditing.AttemptLine]:
+        """Walk a run's attempts in order of their numbers, without keys and answers: quick, for a report looks at them all."""
+        with self._reading() as con:
+            number, *_ = reading.run_head(con, run)
+        return auditing.attempt_lines(self._fetch, number)
+
     # Money and files ---------------------------------------------------------------------------------------------
 
     def reconcile(self, attempts: Sequence[int], *, billed: Billed, now: datetime, monotonic: float) -> list[int]:
