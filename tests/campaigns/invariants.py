@@ -23,6 +23,7 @@ from batchverify.rules.key import key_material
 from batchverify.rules.sums import check_sums
 from batchverify.rules.verdicts import verdict
 from batchverify.sandbox.bill import question_digest
+from batchverify.sandbox.faults import Fault
 from batchverify.sandbox.verdicts import PRODUCTS, verdict_on
 from batchverify.store.home import Home
 from batchverify.store.ledger import Ledger, Run
@@ -42,6 +43,14 @@ _DRAWN = {
     ("reserved", "answered", "superseded"),
 }
 _STATUSES = {"01": "matched", "02": "mismatched", "202": "unverifiable"}
+# What looks like an answer and may be attached to no row.
+_NO_ANSWERS = frozenset(
+    {
+        *(Fault.TRUNCATED_LENGTH, Fault.TRUNCATED_CHUNKED, Fault.WRONG_LENGTH, Fault.HTML, Fault.NOT_JSON, Fault.GZIP_BOMB),
+        *(Fault.HUGE_BODY, Fault.WRONG_ECHO, Fault.NUMBER_FOR_STRING, Fault.NAN, Fault.DUPLICATE_KEYS, Fault.UNKNOWN_STATUS),
+        Fault.STATUS_9999,
+    }
+)
 # The vendor's clock and ours are one, but the bill has floats and the ledger microseconds.
 _SLACK_SECONDS = 0.001
 # A transaction's instant is that of its call; what it waited for others counts from 5 ms on only.
@@ -134,9 +143,7 @@ def _of_runs(ledger: Ledger, runs: Sequence[Run], findings: Findings, *, in_flig
     """The file is whole, every run has ended, its chain holds, and every attempt went a way that RELIABILITY §2 draws."""
     yield from ledger.damages()
     ways: defaultdict[int, list[str]] = defaultdict(list)
-    doubts = Counter(
-        attempt.run for job in ledger.jobs() for attempt in ledger.asks_of(job.id) if attempt.state is AttemptState.IN_DOUBT
-    )
+    doubts = Counter(attempt.run for job in ledger.jobs() for attempt in ledger.asks_of(job.id) if attempt.code == "process_died")
     # By number: whoever lets go of an attempt began after the run that made it.
     for run in sorted(runs, key=lambda run: run.number):
         findings.runs += 1
@@ -153,6 +160,10 @@ def _of_runs(ledger: Ledger, runs: Sequence[Run], findings: Findings, *, in_flig
             findings.most_doubt_of_a_lost_run = max(findings.most_doubt_of_a_lost_run, doubts[run.id])
         yield from _of_history(ledger, run, ways, in_flight=in_flight)
     yield from (f"Attempt {number} went {' → '.join(way)}." for number, way in ways.items() if tuple(way) not in _DRAWN)
+    for job in ledger.jobs():
+        for attempt in ledger.asks_of(job.id):
+            if attempt.state is AttemptState.IN_DOUBT and not attempt.holds and "released" not in ways[attempt.number]:
+                yield f"Attempt {attempt.number} is in doubt, and nobody has let go of its question."
 
 
 def _of_history(ledger: Ledger, run: Run, ways: defaultdict[int, list[str]], *, in_flight: int) -> Iterator[str]:
@@ -204,14 +215,21 @@ def _of_bill(
             for attempt, ask in zip(made, received, strict=False)
         ):
             yield "An ask arrived before its intent was written."
-        said = {ask["request_id"]: ask["code"] for ask in received}
-        yield from (
-            f"Attempt {attempt.number} has the answer to another question."
-            for attempt in made
-            if attempt.state is AttemptState.ANSWERED and said.get(attempt.request_id) != attempt.code
-        )
+        yield from _of_what_was_said(made, received)
     findings.asks, findings.billed = bill["total"], bill["billed"]
     yield from _of_totals(bill, findings)
+
+
+def _of_what_was_said(made: Sequence[Attempt], received: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """An attempt has the answer that the vendor gave to its question, and nothing that only looks like one."""
+    said = {ask["request_id"]: (ask["code"], ask["fault"]) for ask in received}
+    for attempt in made:
+        if attempt.state is AttemptState.ANSWERED:
+            code, fault = said.get(attempt.request_id, ("", ""))
+            if code != attempt.code:
+                yield f"Attempt {attempt.number} has the answer to another question."
+            if fault in _NO_ANSWERS:
+                yield f"Attempt {attempt.number} takes for an answer what is none ({fault})."
 
 
 def _of_totals(bill: Mapping[str, Any], findings: Findings) -> Iterator[str]:
