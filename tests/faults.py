@@ -21,7 +21,8 @@ TESTS = Path(__file__).parent
 _HELD = "in doubt, one ask; never sent again by itself"
 _FREE = "not billed; asked again later, each attempt one ask"
 _STOPS = "exit 4 within what is in flight, partial result; once it is mended `resume` repeats nothing"
-_UNSENT = "not billed; five tries, then failed and named; there is no switch to look away"
+_UNSENT = "not billed; five tries, then failed and named"
+_UNTRUSTED = f"nothing leaves; {_UNSENT}; there is no switch to look away"
 _HOME_FAILS = "exit 5, no ask after it, nothing lost; goes on once there is room"
 
 
@@ -52,7 +53,7 @@ class Danger(Enum):
     DAMAGED = "ledger damaged", "refused, exit 5, left as it is; `doctor` says so"
     TWO_PROCESSES = "two processes on one home", "each question once, one bill"
     MANY_PROCESSES = "many processes on one home", "each question once, one rate over all"
-    RESET_UNREAD = "connection reset before the ask is read", _HELD
+    RESET_UNREAD = "connection reset before the ask is read", "in doubt, written once; never sent again by itself"
     RESET_BEFORE = "connection reset before the vendor saw the ask", _HELD
     RESET_AFTER = "connection reset after the ask", _HELD
     CLOSED_AFTER = "connection closed without an answer", _HELD
@@ -95,10 +96,10 @@ class Danger(Enum):
     BUDGET = "budget reached", "stops exactly at the cap"
     DNS = "name does not resolve", _UNSENT
     REFUSED_PORT = "nobody listens", _UNSENT
-    TLS_EXPIRED = "TLS: certificate expired", _UNSENT
-    TLS_WRONG_HOST = "TLS: certificate of another host", _UNSENT
-    TLS_SELF_SIGNED = "TLS: signed by nobody we trust", _UNSENT
-    TLS_PLAIN_PORT = "TLS: the port speaks plain HTTP", _UNSENT
+    TLS_EXPIRED = "TLS: certificate expired", _UNTRUSTED
+    TLS_WRONG_HOST = "TLS: certificate of another host", _UNTRUSTED
+    TLS_SELF_SIGNED = "TLS: signed by nobody we trust", _UNTRUSTED
+    TLS_PLAIN_PORT = "TLS: the port speaks plain HTTP", _UNTRUSTED
     DUPLICATES = "duplicates in a file", "one ask, every row annotated"
     DUPLICATES_ACROSS = "duplicates across files", "one ask, every row annotated"
     DUPLICATES_WRITTEN = "duplicates written differently", "one ask, every row annotated"
@@ -107,7 +108,7 @@ class Danger(Enum):
     LOCKED = "203", "ID number locked in every file, other rows go on, exit 3 with the time"
     LOCKED_RESTART = "203, then a restart", "still locked"
     INPUT_EDITED = "input edited during a run", "noticed by its hash; the changed file is not written to"
-    MANY_ROWS = "rows without end", "memory does not grow with them"
+    MANY_ROWS = "a hundred thousand rows and more", "memory stays within a bound"
 
     def __init__(self, fault: str, outcome: str) -> None:
         self.fault = fault

@@ -11,7 +11,7 @@ from tests.job.test_statuses import FAULTS
 
 @pytest.mark.parametrize("fault", Fault)
 @proves_each(STRUCK)
-def test_each_attempt_is_one_ask_and_a_doubt_is_asked_again_by_no_command_but_the_one_that_says_so(desk, sandbox, fault):
+def test_each_attempt_is_one_ask_and_a_doubt_is_held(desk, sandbox, fault):
     status, code, attempts = FAULTS[fault]
     # The gateway's own breaker would last 90 s if it named no time.
     sandbox.vendor.script_faults(Rule(fault=fault, at=(1,), seconds=1 if fault is Fault.BREAKER_503 else None))

@@ -166,6 +166,7 @@ def test_a_job_tries_a_server_that_cannot_prove_who_it_is_five_times_and_nothing
     assert (asks["sent"], asks["not_billed"]) == (5, 5)
 
 
+@proves(Danger.TLS_SELF_SIGNED)
 def test_no_option_and_no_setting_looks_away_from_a_certificate():
     options = [option.name or "" for command in every_command(cli) for option in command.params]
     words = [*options, *Settings.model_fields]
