@@ -248,16 +248,8 @@ def _judged(windows: tuple[Window, ...], charges: Sequence[Charge], known: Mappi
     not_billed: list[int] = []
     undecided: list[int] = []
     for span, numbers in doubtful.items():
-        one = Counter({span: 1})
-        # Those of one span are alike: what must be so of any one is so of all.
-        if above or below:
-            undecided += numbers
-        elif _placed(everything - one, counts, elsewhere=False) < sum(count or 0 for count in counts):
-            billed += numbers
-        elif _placed(certain + one, counts, elsewhere=True) < certain.total() + 1:
-            not_billed += numbers
-        else:
-            undecided += numbers
+        was_billed = None if above or below else _was_billed(span, certain, everything, counts)
+        (undecided if was_billed is None else billed if was_billed else not_billed).extend(numbers)
     return Judgment(
         windows=windows,
         counts=tuple(count or 0 for count in counts),
@@ -273,6 +265,26 @@ def _judged(windows: tuple[Window, ...], charges: Sequence[Charge], known: Mappi
         above=above,
         below=below,
     )
+
+
+def _was_billed(
+    span: tuple[int, int], certain: Counter[tuple[int, int]], everything: Counter[tuple[int, int]], counts: Sequence[int | None]
+) -> bool | None:
+    """Say whether those in doubt of a span were billed; None where it depends on how the asks are placed.
+
+    Those of one span are alike: what must be so of any one is so of all.
+    """
+    counted = sum(count or 0 for count in counts)
+    if counted == everything.total():
+        return True
+    if counted == certain.total() and None not in counts:
+        return False
+    one = Counter({span: 1})
+    if _placed(everything - one, counts, elsewhere=False) < counted:
+        return True
+    if _placed(certain + one, counts, elsewhere=True) <= certain.total():
+        return False
+    return None
 
 
 def _finding(*, above: int, below: int, billed: list[int], not_billed: list[int], undecided: list[int]) -> Finding:
