@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +14,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from batchverify.rules.prices import yuan
+from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, label_of_status
 
 if TYPE_CHECKING:
     from batchverify.pool import Progress, StopSwitch
+
+
+_PAUSE = (
+    "Waiting until {} (Beijing time): the vendor, or the rate, allows no ask before.",
+    "暂停至 {}（北京时间）：服务商或限速在此之前不允许调用。",
+)
 
 
 class Bar:
@@ -26,10 +35,11 @@ class Bar:
         self._lang = lang
         self._unit_price = unit_price
         self._bar: Any = None
+        self._told: str = ""
 
     def start(self, *, total: int, cap_asks: int | None) -> None:
         """Begin a run of `total` questions."""
-        self._cap = "" if cap_asks is None else f"/{cap_asks * self._unit_price:.2f}"
+        self._cap = "" if cap_asks is None else f"/{yuan(cap_asks * self._unit_price)}"
         self._bar = tqdm(total=total, disable=None, unit="ask", dynamic_ncols=True)
 
     def show(self, progress: Progress) -> None:
@@ -39,9 +49,18 @@ class Bar:
         statuses = " ".join(
             f"{label_of_status(status, self._lang)} {count}" for status, count in sorted(progress.statuses.items())
         )
+        if progress.waits_until is not None:
+            self._tell_pause(beijing_time(progress.waits_until)[11:19])
         with suppress(OSError):  # a terminal that is gone is no reason to leave what was asked
-            self._bar.set_postfix_str(f"¥{progress.billed * self._unit_price:.2f}{self._cap} {statuses}", refresh=False)
+            self._bar.set_postfix_str(f"¥{yuan(progress.billed * self._unit_price)}{self._cap} {statuses}", refresh=False)
             self._bar.update(progress.done - self._bar.n)
+
+    def _tell_pause(self, until: str) -> None:
+        """Say once that nothing is asked until then, above the bar; also where there is no terminal and so no bar."""
+        if until != self._told:
+            self._told = until
+            with suppress(OSError):
+                tqdm.write(_PAUSE[self._lang is Lang.ZH].format(until), file=sys.stderr)
 
     def close(self) -> None:
         """Leave the last figures standing."""

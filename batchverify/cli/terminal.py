@@ -40,6 +40,7 @@ class Terminal:
 
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         from batchverify.cli.show import plan_text
+        from batchverify.rules.prices import yuan
 
         self._unit_price = plan.unit_price
         say(plan_text(plan, self._lang), err=True)
@@ -49,7 +50,7 @@ class Terminal:
             raise InputError(
                 "Nothing was asked: there is no terminal to confirm the plan. Add --yes, --max-asks N or --max-yuan X."
             )
-        if not click.confirm(f"Ask {plan.asks:,} questions for at most ¥{plan.worst_price:.2f}?", err=True):
+        if not click.confirm(f"Ask {plan.asks:,} questions for at most ¥{yuan(plan.worst_price)}?", err=True):
             raise InputError("Nothing was asked: the plan was not confirmed.")
 
     def asking(self, *, total: int, cap_asks: int | None) -> None:

@@ -129,17 +129,31 @@ def _returned(path: Path, session: Session, *, job: str | None, sheet: str | Non
     realms = (False, True) if job is None else (job.lower().startswith("s-"),)
     for simulated in realms:
         with open_realm(session.home, simulated=simulated, clock=session.clock) as realm:
-            with open_table(path, temporary=realm.home.tmp, sheet=sheet) as table:
+            ours = sheet if job is not None or sheet is not None else _sheet_of_ours(path, realm)
+            with open_table(path, temporary=realm.home.tmp, sheet=ours) as table:
                 found = _job_of(table, realm) if job is None else realm.ledger.job(job)
                 if found is None:
                     continue
-                kept = Options.from_json(found.spec.options).reading.sheet
-                same = kept if sheet is None and any(entry.name == kept for entry in table.sheets) else sheet
+                has_same = any(entry.name == found.spec.sheet for entry in table.sheets)
+                same = found.spec.sheet if sheet is None and has_same else sheet
             with open_table(path, temporary=realm.home.tmp, sheet=same) as table:
                 return _Returned(job=found, simulated=simulated, sheet=same, marks=_marks(table))
     raise InputError(
         f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`."
     )
+
+
+def _sheet_of_ours(path: Path, realm: Realm) -> str | None:
+    """The first sheet that has our column, where the one that looks most like a list of people has not; else None."""
+    with open_table(path, temporary=realm.home.tmp) as table:
+        if "bv_row" in result_columns(table.header):
+            return None
+        names = [entry.name for entry in table.sheets if entry.name != table.sheet]
+    for name in names:
+        with open_table(path, temporary=realm.home.tmp, sheet=name) as table:
+            if "bv_row" in result_columns(table.header):
+                return name
+    return None
 
 
 def _job_of(table: Table, realm: Realm) -> Job | None:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from batchverify.errors import AskError
 from batchverify.model import Attempt, AttemptState, Billed, Reply, RowStatus
 from batchverify.pool.agenda import Agenda, Item
-from batchverify.pool.settled import attempt_of, billed_without_answer
+from batchverify.pool.settled import attempt_of, billed_without_answer, settlement_of
 from batchverify.pool.terms import Asker, Clock, Limits, Progress, StopSwitch
 from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
@@ -34,6 +34,7 @@ _BUSY_DOUBLINGS = 5
 _CACHE_BATCH = 50  # while they are written, no answer is looked at
 _LARGEST_BATCH = 24  # more would come back together, and the vendor would idle while they are all settled
 _PROGRESS_SECONDS = 0.1
+_TOLD_PAUSE_SECONDS = 1.0  # a shorter one nobody notices
 _LONGEST_SILENCE = 5  # pauses of the breaker without one success
 _NEWEST_SHARE = 0.2  # of the newest commit in the running mean
 _LEAST_DOUBT = 10
@@ -289,19 +290,10 @@ class Crew:
         self._pace = self._pace.answered(attempt=number, was_full=flight.was_full)
         self._heard(number, failed=False)
         self._tally[status] += 1
-        self._end(
-            item,
-            Settlement(
-                attempt=number,
-                state=AttemptState.ANSWERED,
-                code=reply.answer.status,
-                billed=self.billed(reply.answer.status),
-                request_id=reply.request_id,
-                vendor_at=reply.vendor_at,
-                sealed=self.vault.seal(item.key, reply.answer),
-                lock_until=self.clock.now() + self.limits.lock if status is RowStatus.LOCKED else None,
-            ),
-        )
+        sealed = self.vault.seal(item.key, reply.answer)
+        lock_until = self.clock.now() + self.limits.lock if status is RowStatus.LOCKED else None
+        billed = self.billed(reply.answer.status)
+        self._end(item, settlement_of(number, reply, billed=billed, sealed=sealed, lock_until=lock_until))
 
     def _failed(self, number: int, item: Item, error: AskError) -> None:
         if error.code not in _OURS:
@@ -315,6 +307,8 @@ class Crew:
                 # It was too late for its slot and needs no rest, only another one.
                 longest = 0.0 if error.code == "late" else longest * self.limits.back_off_seconds
                 again = max(shortest, self.jitter(longest))
+                if error.code == "unavailable":  # the gateway's own breaker: every other row would only hammer it
+                    self._not_before = max(self._not_before, self.clock.monotonic() + shortest)
             case GiveUp(state=state):
                 self._tally[RowStatus.IN_DOUBT if state is AttemptState.IN_DOUBT else RowStatus.FAILED] += 1
             case StopRun(reason=reason, state=state):
@@ -353,6 +347,8 @@ class Crew:
         # Nothing can have come since the loop looked, for it has not let go since; a stop of another thread is still to come.
         self._wake.clear()
         timer = asyncio.get_running_loop().call_later(min(due) - at, self._wake.set) if due else None
+        if due and not self._flights and min(due) - at >= _TOLD_PAUSE_SECONDS:
+            self._tell(force=True, waits_until=self.clock.now() + timedelta(seconds=min(due) - at))
         await self._wake.wait()
         if timer is not None:
             timer.cancel()
@@ -377,7 +373,7 @@ class Crew:
             answered, self._answered = self._answered, []
             self.remember(answered)
 
-    def _tell(self, *, force: bool = False) -> None:
+    def _tell(self, *, force: bool = False, waits_until: datetime | None = None) -> None:
         at = self.clock.monotonic()
         if self._untold is None and (force or at - self._reported_at >= _PROGRESS_SECONDS):
             self._reported_at = at
@@ -388,8 +384,10 @@ class Crew:
                         billed=self._spent,
                         in_flight=len(self._flights),
                         statuses=dict(self._tally),
+                        waits_until=waits_until,
                     )
                 )
             except BaseException as error:  # noqa: BLE001 - whoever looks on fails: first what is in flight is settled
                 self._untold = error
                 self._reason = self._reason or "interrupted"
+                self._wake.set()

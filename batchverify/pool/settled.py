@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from batchverify.model import Attempt, AttemptState, Billed
+from batchverify.model import Attempt, AttemptState, Billed, Reply
 from batchverify.pool.agenda import Item
 from batchverify.store.ledger import Run, Settlement
 
@@ -33,4 +33,18 @@ def attempt_of(run: Run, item: Item, settlement: Settlement, at: datetime) -> At
         request_id=settlement.request_id,
         vendor_at=settlement.vendor_at,
         sealed=settlement.sealed,
+    )
+
+
+def settlement_of(number: int, reply: Reply, *, billed: Billed, sealed: bytes, lock_until: datetime | None) -> Settlement:
+    """Give how an answered attempt ends."""
+    return Settlement(
+        attempt=number,
+        state=AttemptState.ANSWERED,
+        code=reply.answer.status,
+        billed=billed,
+        request_id=reply.request_id,
+        vendor_at=reply.vendor_at,
+        sealed=sealed,
+        lock_until=lock_until,
     )

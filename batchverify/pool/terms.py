@@ -42,12 +42,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is done so far in this run. `billed` counts asks that were or may be billed."""
+    """What is done so far in this run. `billed` counts asks that were or may be billed.
+
+    With `waits_until` nothing is in flight and nothing may be asked before: the vendor or the rate wants a pause.
+    """
 
     done: int
     billed: int
     in_flight: int
     statuses: dict[RowStatus, int]
+    waits_until: datetime | None = None
 
 
 class StopSwitch:
