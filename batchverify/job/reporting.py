@@ -7,11 +7,12 @@ bytes. A ledger whose chains do not hold is reported on to nobody.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -20,7 +21,7 @@ from batchverify.job.annotate import Annotation
 from batchverify.job.passes import EndedJob, Session, ended_job
 from batchverify.job.realm import Realm
 from batchverify.job.rendering import summary_of
-from batchverify.model import Attempt, AttemptState, Billed, Product, Record, RowStatus
+from batchverify.model import AttemptState, Billed, Product, Record, RowStatus
 from batchverify.report.audit import (
     LISTED_DOUBTS,
     AskClass,
@@ -45,7 +46,9 @@ from batchverify.rules.masks import mask
 from batchverify.rules.merkle import Tree, inclusion_path
 from batchverify.rules.spot_check import SpotCheck
 from batchverify.settings import Settings
-from batchverify.store.ledger import Run
+from batchverify.store.ledger import BillRow, Run
+from batchverify.store.ledger.auditing import AttemptLine
+from batchverify.store.ledger.rows import moment
 from batchverify.store.signing import fingerprint
 from batchverify.tables.cell_xml import plain_text
 from batchverify.tables.columns import values_of
@@ -76,36 +79,38 @@ class _Rows:
     salt: bytes = b""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Attempts:
-    """What one pass over the attempts has gathered. `ended_at` stands in for the end of one that was never settled."""
+    """What one pass over the attempts has gathered."""
 
-    ended_at: datetime
     digest: Any = field(default_factory=hashlib.sha256)
-    numbers: list[int] = field(default_factory=list)
+    first: int | None = None
+    last: int | None = None
     count: int = 0
     request_ids: int = 0
     in_doubt: int = 0
     listed: list[Doubt] = field(default_factory=list)
 
-    def spans(self, attempts: Iterable[Attempt]) -> Iterator[tuple[datetime, datetime]]:
-        """Look at each attempt, and give from when until when it was in flight."""
-        for one in attempts:
+    def spans(self, realm: Realm, runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+        """Look at each attempt, in order of their numbers, and give from when until when it was in flight."""
+        lines = heapq.merge(*(zip(realm.ledger.attempt_lines(run.id), repeat(run.id)) for run in runs))
+        for one, run in lines:
             self.digest.update(f"{one.number}\t{one.state}\t{one.code}\t{one.billed}\t{one.request_id}\n".encode())
             self.count += 1
-            self.request_ids += bool(one.request_id)
-            self.numbers = [*self.numbers[:1], one.number]
-            if one.state is AttemptState.IN_DOUBT:
+            self.request_ids += one.request_id != ""
+            self.first, self.last = self.first or one.number, one.number
+            if one.state == AttemptState.IN_DOUBT:
                 self.in_doubt += 1
                 if len(self.listed) < LISTED_DOUBTS:
-                    self.listed.append(_doubt(one))
-            yield one.reserved_at, one.settled_at or self.ended_at
+                    self.listed.append(_doubt(one, run))
+            # Of an ended run every attempt is settled.
+            yield one.reserved_at, one.settled_at or one.reserved_at
 
     def evidence(self) -> Evidence:
         return Evidence(
             attempts=self.count,
-            first=self.numbers[0] if self.numbers else None,
-            last=self.numbers[-1] if self.numbers else None,
+            first=self.first,
+            last=self.last,
             request_ids=self.request_ids,
             sha256=self.digest.hexdigest(),
             in_doubt=self.in_doubt,
@@ -113,14 +118,14 @@ class _Attempts:
         )
 
 
-def _doubt(attempt: Attempt) -> Doubt:
+def _doubt(line: AttemptLine, run: str) -> Doubt:
     return Doubt(
-        attempt=attempt.number,
-        run=attempt.run,
-        asked_at=attempt.vendor_at or attempt.reserved_at,
-        code=attempt.code,
-        billed=attempt.billed,
-        request_id=attempt.request_id,
+        attempt=line.number,
+        run=run,
+        asked_at=moment(line.reserved_at if line.vendor_at is None else line.vendor_at),
+        code=line.code,
+        billed=Billed(line.billed),
+        request_id=line.request_id,
     )
 
 
@@ -193,16 +198,18 @@ def signed_document(found: EndedJob, settings: Settings) -> dict[str, Any]:
 
 
 def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any]:
-    job, run, annotation = found.job, found.run, found.annotation
+    job, run = found.job, found.run
+    annotation = replace(found.annotation, opens_answers=False)  # what the vendor said of a person is no part of it
     realm, table = annotation.realm, annotation.lines.table
     if run.ended_at is None:
         raise InputError(f"The job {job.id} is still running. Wait until it has ended, then report on it.")
     runs = realm.ledger.runs(job.id)
     refuse_changed(realm, runs)
-    run_facts = _run_facts(realm, job.id, runs)
+    bill = realm.ledger.bill(job.id)
+    run_facts = _run_facts(realm, bill, runs)
     sample = _read_rows(annotation, run, run_facts, rows)
-    attempts = _Attempts(ended_at=annotation.scope.as_of)
-    rate = busiest(attempts.spans(realm.ledger.asks_of(job.id)))
+    attempts = _Attempts()
+    rate = busiest(attempts.spans(realm, runs))
     return AuditReport(
         tool_version=version("batchverify"),
         summary=summary_of(annotation, job, run, options=found.options, settings=settings),
@@ -215,7 +222,7 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
             authorization=_speakable(found.options.mandate.authorization),
         ),
         runs=run_facts,
-        ask_classes=_ask_classes(realm, job.id),
+        ask_classes=_ask_classes(bill),
         outcomes=rows.outcomes,
         busiest=rate,
         reconciled=sum((Counter(realm.ledger.reconciled(one.id)) for one in runs), Counter[Billed]()),
@@ -244,9 +251,9 @@ def refuse_changed(realm: Realm, runs: list[Run]) -> None:
             )
 
 
-def _run_facts(realm: Realm, job: str, runs: list[Run]) -> tuple[RunFacts, ...]:
+def _run_facts(realm: Realm, bill: Sequence[BillRow], runs: Sequence[Run]) -> tuple[RunFacts, ...]:
     asks: Counter[str] = Counter()
-    for one in realm.ledger.bill(job):
+    for one in bill:
         asks[one.run] += one.asks
     return tuple(
         RunFacts(
@@ -258,6 +265,7 @@ def _run_facts(realm: Realm, job: str, runs: list[Run]) -> tuple[RunFacts, ...]:
             cap_asks=run.spec.cap_asks,
             qps=run.spec.qps,
             asks_per_card=run.spec.asks_per_card,
+            unit_price=run.spec.unit_price,
             asks=asks[run.id],
             spent=run.spent,
             package_total=run.spec.wallet_total,
@@ -299,9 +307,9 @@ def _shown(annotation: Annotation, record: Record, facts: Mapping[str, Any]) -> 
     return SampleRow(facts=facts, masked={name: _speakable(mask(name, plain_text(value))) for name, value in values.items()})
 
 
-def _ask_classes(realm: Realm, job: str) -> tuple[AskClass, ...]:
+def _ask_classes(bill: Sequence[BillRow]) -> tuple[AskClass, ...]:
     counted = Counter[tuple[Product, AttemptState, str, Billed]]()
-    for one in realm.ledger.bill(job):
+    for one in bill:
         counted[one.product, one.state, one.code, one.billed] += one.asks
     return tuple(
         AskClass(product=product, state=state, code=code, billed=billed, asks=asks)
@@ -319,7 +327,6 @@ def _settings(found: EndedJob, settings: Settings) -> dict[str, str | int | bool
         "skip_hidden": found.options.reading.skip_hidden,
         "reuse_days_matched": spelled(asking.reuse_days_matched),
         "reuse_days_other": spelled(asking.reuse_days_other),
-        "lock_minutes": settings.lock_minutes,
         "low_balance_percent": settings.low_balance_percent,
     }
 

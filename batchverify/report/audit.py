@@ -43,6 +43,7 @@ class RunFacts:
     cap_asks: int | None
     qps: float | None
     asks_per_card: int
+    unit_price: Decimal | None
     asks: int
     spent: int
     package_total: int | None
@@ -61,6 +62,7 @@ class RunFacts:
             "cap_asks": self.cap_asks,
             "qps": None if self.qps is None else spelled(self.qps),
             "asks_per_card": self.asks_per_card,
+            "unit_price": None if self.unit_price is None else yuan(self.unit_price),
             "asks": self.asks,
             "spent": self.spent,
             "package_total": self.package_total,

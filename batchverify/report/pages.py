@@ -31,7 +31,7 @@ _COLORS: Mapping[RowStatus, str] = {
 }
 _SETTINGS = (
     *("checks", "upgrade_15", "allow_minors", "skip_hidden", "reuse_days_matched", "reuse_days_other"),
-    *("lock_minutes", "low_balance_percent"),
+    "low_balance_percent",
 )
 _FEN = 100
 _TIME = 19
@@ -176,7 +176,24 @@ class _Layout:
             self.grid(("billed_by_status", "asks", "yuan"), by_status, "tff", (6, 2, 2), sums=True),
             Note(text=self.word("ask_classes"), strong=True),
             self.grid(("state", "code", "meaning", "billed", "asks"), classes, "tctff", (3, 3, 10, 2, 2)),
+            *self.groups(),
         )
+
+    def groups(self) -> tuple[Block, ...]:
+        """The bill split by a column of the sheet, where one was chosen."""
+        split = self.doc.get("cost_by")
+        if split is None:
+            return ()
+        rows = [
+            (
+                self.word("elsewhere") if one["value"] is None else one["value"] or self.word("blank"),
+                *(f"{one[key]:,}" for key in ("asks", "billed", "in_doubt", "saved")),
+                one["min"] if one["min"] == one["max"] else f"{one['min']} – {one['max']}",
+            )
+            for one in split["groups"]
+        ]
+        title = Note(text=self.word("groups").format(split["column"]), strong=True)
+        return (title, self.grid(("value", "asks", "billed", "in_doubt", "saved", "yuan"), rows, "tfffff", (6, 2, 2, 3, 2, 4)))
 
     def cost_chart(self) -> str:
         cost = self.doc["cost"]
@@ -215,7 +232,7 @@ class _Layout:
         ]
         chart = columns(drawn, title=self.word("windows_chart"), words=(self.word("billed"), self.word("other_asks")))
         grid = self.grid(("from_to", "asks", "billed", "yuan"), spans, "tfff", (8, 2, 2, 2), sums=True)
-        return self.section("windows", *((Chart(svg=chart),) if windows else ()), grid)
+        return self.section("windows", Note(text=self.word("windows_note")), *((Chart(svg=chart),) if windows else ()), grid)
 
     def runs(self) -> Section:
         listed = [

@@ -9,10 +9,9 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
-_SECOND = timedelta(seconds=1)
+_SECOND = 1_000_000
 
 
 class Busiest(NamedTuple):
@@ -22,16 +21,16 @@ class Busiest(NamedTuple):
     in_flight: int
 
 
-def busiest(spans: Iterable[tuple[datetime, datetime]]) -> Busiest:
-    """Look through asks (granted, settled), given in the order in which they were granted. Memory grows with those in flight.
+def busiest(spans: Iterable[tuple[int, int]]) -> Busiest:
+    """Look through asks (granted, settled), in microseconds and in the order in which they were granted.
 
-    >>> from datetime import UTC
-    >>> at = [datetime(2026, 11, 24, 2, 50, tzinfo=UTC) + timedelta(milliseconds=400 * step) for step in range(5)]
-    >>> busiest([(one, one + timedelta(milliseconds=500)) for one in at])
+    Memory grows with those within a second and those in flight.
+
+    >>> busiest([(step * 400_000, step * 400_000 + 500_000) for step in range(5)])
     Busiest(in_one_second=3, in_flight=2)
     """
-    granted: deque[datetime] = deque()
-    ends: list[datetime] = []
+    granted: deque[int] = deque()
+    ends: list[int] = []
     most, deepest = 0, 0
     for start, end in spans:
         granted.append(start)

@@ -90,6 +90,7 @@ def a_run(number: int, **changes: Any) -> RunFacts:
         "cap_asks": 4 if number == 1 else None,
         "qps": 500.0,
         "asks_per_card": 4,
+        "unit_price": Decimal("0.19"),
         "asks": 4 if number == 1 else 2,
         "spent": 4 if number == 1 else 1,
         "package_total": 100,
