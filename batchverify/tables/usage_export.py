@@ -25,6 +25,7 @@ _SEARCHED_ROWS = 50
 _WINDOW_HEADERS = re.compile(r"处理时间|processed|window")
 _COUNT_HEADERS = re.compile(r"^(?:消耗|使用量|used)")
 _SERIAL_HEADERS = re.compile(r"流水编?号|serial")
+_OURS = re.compile(r"存疑")
 _TOTALS = re.compile(r"合计|总计|小计|总数|共计|total|sum")
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?次?")
 _DAY = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
@@ -150,15 +151,20 @@ def _instant(day: tuple[str, ...], time: tuple[str | None, ...]) -> datetime | N
 def _lines(table: Table, name: str) -> tuple[UsageLine, ...] | None:
     """Give the lines of one sheet, or None where it has no such columns."""
     records = table.source.records()
-    columns = _columns(records)
+    columns = _columns(records, name)
     return None if columns is None else tuple(_read(records, columns, name))
 
 
-def _columns(records: Iterator[Record]) -> _Columns | None:
+def _columns(records: Iterator[Record], name: str) -> _Columns | None:
     for record in records:
         if record.number > _SEARCHED_ROWS:
             return None
         words = ["".join(_text(cell).casefold().split()) for cell in record.cells]
+        if _place(words, _OURS) is not None:
+            # Our count laid beside itself would say of everything in doubt that it was not billed.
+            raise InputError(
+                f"{name} is our own count, written by `batchverify quota usage`. Name the vendor's 使用明细. Nothing was changed."
+            )
         window, count = _place(words, _WINDOW_HEADERS), _place(words, _COUNT_HEADERS)
         if window is not None and count is not None:
             return _Columns(header_row=record.number, window=window, count=count, serial=_place(words, _SERIAL_HEADERS))

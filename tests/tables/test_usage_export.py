@@ -173,6 +173,14 @@ def test_another_file_is_refused(tmp_path, rows):
         read(tmp_path / "gone.csv", tmp_path)
 
 
+@pytest.mark.parametrize("doubt", ["存疑", "存疑 In doubt"])
+def test_our_own_count_is_refused_for_it_would_free_everything_in_doubt(tmp_path, doubt):
+    path = a_csv(tmp_path, [[*HEADER, doubt], [*LINES[0], "1次"]])
+
+    with pytest.raises(InputError, match=r"usage\.csv is our own count, written by `batchverify quota usage`"):
+        read(path, tmp_path)
+
+
 def test_lines_of_one_window_and_exports_of_several_packages_add_up(tmp_path):
     """The window in which one package ran out and the next began stands in the details of both."""
     one = a_csv(tmp_path, [HEADER, *LINES], name="one.csv")
