@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from batchverify.job.cost_by import CostBy
 from batchverify.job.lines import Line, Lines
 from batchverify.job.realm import Realm
-from batchverify.model import Attempt, AttemptState, Blocked, Outcome, Query, Record, RowSource, RowStatus
+from batchverify.model import Attempt, AttemptState, Billed, Blocked, Outcome, Query, Record, RowSource, RowStatus
 from batchverify.rules.outcomes import (
     Scope,
     as_duplicate,
@@ -131,7 +131,9 @@ class Annotation:
         self, line: Line, attempts: dict[bytes, list[Attempt]], holds: dict[bytes, Hold], first: dict[bytes, int]
     ) -> Outcome | None:
         if isinstance(line.question, Blocked):
-            return outcome_of_blocked(line.question)
+            # What a forgotten row had cost stays in the bill, and so beside the row.
+            cost = self.lines.forgotten.get(line.record.number, Billed.NO)
+            return replace(outcome_of_blocked(line.question), billed=cost)
         if line.question is None or line.key is None:
             return None
         outcome = self._of_question(line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))

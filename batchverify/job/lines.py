@@ -6,14 +6,14 @@ what the first hundred thousand rows ask is kept from the first pass on, for thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import NamedTuple
 
 from batchverify.job.options import Asking
-from batchverify.model import Blocked, Query, Record
+from batchverify.model import Billed, Blocked, Query, Record
 from batchverify.rules.key import key_material
 from batchverify.rules.prepare import CheckPolicy, auto_product, prepare
 from batchverify.store.vault import Vault
@@ -22,6 +22,8 @@ from batchverify.tables.reader import Table
 
 #: Rows looked up at once: large enough that a look-up costs little for each, small enough to answer to a stop.
 BATCH = 500
+#: The word for a row whose person asked to be forgotten: what was answered is erased, and it is not bought again.
+FORGOTTEN = "forgotten"
 #: Questions that are kept, less than 1 kB each.
 KEPT = 100_000
 
@@ -36,13 +38,20 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """A table read as questions. `today` is the day the job began, so that a later pass decides the same."""
+    """A table read as questions. `today` is the day the job began, so that a later pass decides the same.
+
+    `forgotten` are rows whose person was, each with what it had cost; of an input that is new `forgot` says so by the question.
+    They ask nothing; `met` are those that were read, with their keys.
+    """
 
     table: Table
     columns: ColumnMap
     asking: Asking
     vault: Vault
     today: date
+    forgotten: Mapping[int, Billed] = field(default_factory=dict)
+    forgot: Callable[[bytes], bool] | None = None
+    met: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     _kept: list[tuple[Query | Blocked | None, bytes | None]] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -56,6 +65,9 @@ class Lines:
                 continue
             question = self._question(record, policy)
             key = self.vault.key(key_material(question)) if isinstance(question, Query) else None
+            if key is not None and self._is_forgotten(record.number, key):
+                self.met[record.number] = key
+                question, key = Blocked(code=FORGOTTEN), None
             if place == len(kept) < KEPT:
                 kept.append((question, key))
             yield Line(record, question, key)
@@ -65,6 +77,9 @@ class Lines:
         lines = iter(self)
         while batch := list(islice(lines, size)):
             yield batch
+
+    def _is_forgotten(self, row: int, key: bytes) -> bool:
+        return row in self.forgotten or (self.forgot is not None and self.forgot(key))
 
     def _question(self, record: Record, policy: CheckPolicy) -> Query | Blocked | None:
         if (record.hidden and self.table.skip_hidden) or not is_asked(record, self.columns):

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -20,27 +19,23 @@ from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
 from batchverify.job.clock import SystemClock
-from batchverify.job.cost_by import CostBy
 from batchverify.job.lines import Lines
+from batchverify.job.opening import cost_by_of, input_of, lines_from, opened_table
 from batchverify.job.options import Bounds, Options
-from batchverify.job.plan import Plan, day_of, make_plan, scope_of
+from batchverify.job.plan import Plan, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.rendering import Rendered, check_place, render
 from batchverify.job.standing import Origin
 from batchverify.job.terms import Terms
-from batchverify.model import Field, Product, RowStatus
+from batchverify.model import RowStatus
 from batchverify.pool import Progress, StopSwitch
 from batchverify.settings import Settings, home_folder
 from batchverify.store.ledger import Job, JobSpec, Run, RunKind
 from batchverify.store.plan_index import PlanIndex
-from batchverify.tables.columns import ColumnMap, choose_columns
-from batchverify.tables.reader import Table, open_table
-from batchverify.vendor.products import ROUTES
+from batchverify.tables.columns import ColumnMap
+from batchverify.tables.reader import Table
 
 #: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
-#: Every product needs these; a sheet of several kinds of rows may lack the others.
-_AUTO_FIELDS = ROUTES[Product.ID2][1]
-
 OPEN_WITHOUT_DOUBT = frozenset({RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED})
 
 
@@ -87,11 +82,11 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
     """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        _opened(path, options, realm) as (table, columns),
+        opened_table(path, options, realm) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         began = job.created_at if job is not None else session.clock.now()
-        lines = _lines(table, columns, options, realm, began)
+        lines = lines_from(table, columns, options, realm, began, job)
         with PlanIndex.open(realm.home.tmp) as index:
             scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
             return make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
@@ -114,7 +109,7 @@ def run_file(
     """
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        _opened(path, options, realm) as (table, columns),
+        opened_table(path, options, realm) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
@@ -160,7 +155,7 @@ def ended_job(
         runs = realm.ledger.runs(job.id) if job is not None else []
         if job is None or not runs:
             raise InputError(f"The job {job_id!r} has not been run. Start it with `batchverify run`.")
-        lines = _lines(opened.table, opened.columns, opened.options, realm, job.created_at)
+        lines = lines_from(opened.table, opened.columns, opened.options, realm, job.created_at, job)
         with PlanIndex.open(realm.home.tmp) as index:
             index_of(lines, index)
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=runs[-1])
@@ -187,50 +182,13 @@ class _Opened:
 
 
 @contextmanager
-def _opened(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table, ColumnMap]]:
-    reading = options.reading
-    with open_table(
-        path,
-        temporary=realm.home.tmp,
-        sheet=reading.sheet,
-        header_row=reading.header_row,
-        encoding=reading.encoding,
-        delimiter=reading.delimiter,
-        skip_hidden=reading.skip_hidden,
-    ) as table:
-        wanted = _AUTO_FIELDS if options.asking.product is None else ROUTES[options.asking.product][1]
-        optional = () if options.asking.product is not None else (Field.ACCOUNT_NO, Field.MOBILE)
-        columns = choose_columns(table, wanted=wanted, optional=optional, mapping=reading.mapping)
-        _cost_by(table, columns, options)  # a wrong name is told before anything is paid
-        yield table, columns
-
-
-def _cost_by(table: Table, columns: ColumnMap, options: Options) -> CostBy | None:
-    """The column that splits the bill, with nothing counted yet; None where none is named."""
-    spelled = options.delivery.cost_by
-    return None if spelled is None else CostBy.of(table, columns, spelled)
-
-
-@contextmanager
 def _job_opened(job_id: str, session: Session, change: Callable[[Options], Options]) -> Iterator[tuple[Realm, _Opened]]:
     """A job by its id, with its input as it was. Raises InputError when the input is gone or was changed since."""
     with open_realm(session.home, simulated=job_id.lower().startswith("s-"), clock=session.clock) as realm:
         job = realm.ledger.job(job_id)
         options = change(Options.from_json(job.spec.options))
-        path = Path(job.spec.path)
-        if not path.is_file():
-            raise InputError(f"The input of the job {job.id}, {str(path)!r}, is gone. Put it back there; nothing was sent.")
-        with _opened(path, options, realm) as (table, columns):
-            if table.sha256 != job.spec.sha256:
-                raise InputError(
-                    f"{str(path)!r} was changed since the job {job.id} began. Verify it as it is now with `batchverify run`: "
-                    "what was answered is reused. Nothing was sent."
-                )
+        with input_of(job, options, realm) as (table, columns):
             yield realm, _Opened(table=table, columns=columns, options=options, job=job)
-
-
-def _lines(table: Table, columns: ColumnMap, options: Options, realm: Realm, began: datetime) -> Lines:
-    return Lines(table=table, columns=columns, asking=options.asking, vault=realm.vault, today=day_of(began))
 
 
 def _pass(
@@ -246,7 +204,7 @@ def _pass(
     settings, clock, job = session.settings, session.clock, opened.job
     _refuse_without_mandate(opened.options, settings)
     began = job.created_at if job is not None else clock.now()
-    lines = _lines(opened.table, opened.columns, opened.options, realm, began)
+    lines = lines_from(opened.table, opened.columns, opened.options, realm, began, job, forgot=origin.forgot if origin else None)
     with ExitStack() as stack:
         check_place(opened.table, opened.options, realm, job.id if job is not None else "")
         vendor = stack.enter_context(open_vendor(settings, realm, built_in=session.built_in or _asks_built_in(settings, realm)))
@@ -259,6 +217,8 @@ def _pass(
         if job is None:
             spec = replace(_spec(opened.table, opened.columns, opened.options), options=_kept(opened.options).as_json())
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
+            if lines.met:
+                realm.ledger.retention().note_forgotten(job.id, lines.met)
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
         try:
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
@@ -322,7 +282,7 @@ def _annotation(
         reason=run.reason,
         lock=Terms.of(run, session.settings).lock,
         asks_per_card=run.spec.asks_per_card,
-        cost_by=_cost_by(opened.table, opened.columns, opened.options),
+        cost_by=cost_by_of(opened.table, opened.columns, opened.options),
     )
 
 

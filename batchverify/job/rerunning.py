@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from batchverify.errors import InputError
+from batchverify.job.opening import refuse_closed
 from batchverify.job.options import Bounds, Options
 from batchverify.job.passes import OPEN_WITHOUT_DOUBT, Session, ended_job, resume_job, run_file
 from batchverify.job.plan import EDITED
@@ -104,25 +105,30 @@ def rerun_file(
         raise InputError(
             f"The job {found.job.id} asked the vendor itself, and the endpoint named now is the sandbox. Leave out --endpoint."
         )
-    knew = _knew(found, session)
+    refuse_closed(found.job)
+    knew, forgot = _knew(found, session)
     kept = Options.from_json(found.job.spec.options)
     # What was found anew for this file is not taken from the other: where its header stands and how it is encoded.
     reading = replace(kept.reading, header_row=None, encoding=None, delimiter=None, sheet=found.sheet)
     asking = replace(kept.asking, reuse_since=kept.asking.reuse_since or found.job.created_at.isoformat())
     delivery = replace(kept.delivery, output=None)
     options = change(replace(kept, reading=reading, asking=asking, delivery=delivery, origin=found.job.id))
-    origin = Origin(job=found.job.id, knew=knew, asks_edited=edited)
+    origin = Origin(job=found.job.id, knew=knew, asks_edited=edited, forgot=forgot)
     return run_file(path, options, bounds, session, what=what, origin=origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Returned:
-    """A file that came back: the job it goes on from, the sheet to read, and the marks of the questions it was given out with."""
+    """A file that came back: the job it goes on from, the sheet to read, and the marks of the questions it was given out with.
+
+    `forgotten` are the marks of people who asked to be forgotten since it was given out.
+    """
 
     job: Job
     simulated: bool
     sheet: str | None
     marks: array[int]
+    forgotten: frozenset[int]
 
 
 def _returned(path: Path, session: Session, *, job: str | None, sheet: str | None) -> _Returned:
@@ -137,7 +143,13 @@ def _returned(path: Path, session: Session, *, job: str | None, sheet: str | Non
                 has_same = any(entry.name == found.spec.sheet for entry in table.sheets)
                 same = found.spec.sheet if sheet is None and has_same else sheet
             with open_table(path, temporary=realm.home.tmp, sheet=same) as table:
-                return _Returned(job=found, simulated=simulated, sheet=same, marks=_marks(table))
+                return _Returned(
+                    job=found,
+                    simulated=simulated,
+                    sheet=same,
+                    marks=_marks(table),
+                    forgotten=_forgotten_marks(table, realm),
+                )
     raise InputError(
         f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`."
     )
@@ -179,6 +191,25 @@ def _marks(table: Table) -> array[int]:
     return array("Q", sorted({number for text in texts if (number := _number_of(text)) is not None}))
 
 
+def _forgotten_marks(table: Table, realm: Realm) -> frozenset[int]:
+    """The marks of rows whose person was forgotten after the file was given out; a later file has none beside them."""
+    column = result_columns(table.header).get("bv_row")
+    book = realm.ledger.retention()
+    if column is None or not book.has_forgotten():
+        return frozenset()
+    rows: dict[str, frozenset[str]] = {}
+    found = set()
+    for record in table.records():
+        job, _, rest = str(record.cells[column]).partition("/")
+        row, _, mark = rest.partition("/")
+        if job not in rows:
+            rows[job] = frozenset(str(number) for number in book.forgotten_rows(job))
+        number = _number_of(mark)
+        if row in rows[job] and number is not None:
+            found.add(number)
+    return frozenset(found)
+
+
 def _number_of(mark: str) -> int | None:
     try:
         return int(mark, 16)
@@ -186,14 +217,19 @@ def _number_of(mark: str) -> int | None:
         return None  # beside a row that asked nothing, or typed by hand
 
 
-def _knew(found: _Returned, session: Session) -> Callable[[bytes], bool]:
-    """Whether the origin had a question: by its input, else by the marks that the file came back with."""
+def _knew(found: _Returned, session: Session) -> tuple[Callable[[bytes], bool], Callable[[bytes], bool] | None]:
+    """Whether the origin had a question, and whether it was of somebody forgotten: by its input, else by the marks in the file."""
+    gone: frozenset[bytes] = frozenset()
     try:
         with ended_job(found.job.id, session) as origin:
             keys: Iterable[bytes] = (key for batch in origin.annotation.index.batches() for key in batch)
-            return _among(array("Q", (int.from_bytes(key[:_KEY_BYTES]) for key in keys)), _KEY_BYTES)
+            knew = _among(array("Q", (int.from_bytes(key[:_KEY_BYTES]) for key in keys)), _KEY_BYTES)
+            gone = frozenset(origin.annotation.lines.met.values())
     except InputError:  # it is gone, or is itself what was corrected
-        return _among(found.marks, _MARK_BYTES)
+        knew = _among(found.marks, _MARK_BYTES)
+    if not gone and not found.forgotten:
+        return knew, None
+    return knew, lambda key: key in gone or int.from_bytes(key[:_MARK_BYTES]) in found.forgotten
 
 
 def _among(numbers: array[int], size: int) -> Callable[[bytes], bool]:

@@ -22,12 +22,14 @@ from batchverify.store.ledger import Hold
 class Origin:
     """The job whose result, or whose corrected input, is gone on with. `knew` says whether it had a question.
 
-    What it did not have, somebody has edited or added; with `asks_edited` that is asked.
+    What it did not have, somebody has edited or added; with `asks_edited` that is asked. `forgot` says whether a question was of
+    somebody who asked to be forgotten since.
     """
 
     job: str
     knew: Callable[[bytes], bool]
     asks_edited: bool = True
+    forgot: Callable[[bytes], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,12 @@ _COMPARE_CARD = "Compare the number with the card, correct it and run this row a
 _COMPARE_CARD_ZH = "请与银行卡核对，更正后重跑此行。"
 
 BLOCKING: Mapping[str, Saying] = {
+    "forgotten": Saying(
+        "The person asked to be forgotten. What was answered is erased, and the row is not asked about again.",
+        "Delete the person from your own files, too. If there is a new consent, verify the row in a new file.",
+        "该人员已要求删除其信息，答复已清除，此行不再查询。",
+        "请同时从您自己的文件中删除该人员；如已取得新的同意，请另建文件核验。",
+    ),
     "missing_field": Saying(
         "A field that the check needs is empty.",
         "Fill it in and run this row again.",

@@ -224,6 +224,13 @@ class Retention:
         found = self._fetch("SELECT row, billed FROM forgotten WHERE job = (SELECT number FROM job WHERE id = ?)", (job,))
         return {row: billed_of(billed) for row, billed in found}
 
+    def note_forgotten(self, job: str, rows: Iterable[int]) -> None:
+        """Say of rows of a new job that their person was forgotten before it began: they cost nothing here."""
+        with self._writing() as con:
+            con.executemany(
+                "INSERT OR IGNORE INTO forgotten SELECT number, ?, '0' FROM job WHERE id = ?", [(row, job) for row in rows]
+            )
+
     def has_forgotten(self) -> bool:
         """Tell whether anybody was ever forgotten here."""
         return bool(self._fetch("SELECT 1 FROM forgotten LIMIT 1", ()))
