@@ -50,6 +50,10 @@ class Danger(Enum):
     CLOCK_BACK = "clock set back during a run", "rates, deadlines and bill as if it had not been"
     CLOCK_FORWARD_BETWEEN = "clock set forward between runs", "no lock and no day ends sooner"
     CLOCK_BACK_BETWEEN = "clock set back between runs", "no lock and no day ends sooner, nothing bought again"
+    POWER_CUT = (
+        "the power goes, and the disk keeps nothing unsynced",
+        "no ask that had left is forgotten; goes on, nothing paid twice",
+    )
     DAMAGED = "ledger damaged", "refused, exit 5, left as it is; `doctor` says so"
     TWO_PROCESSES = "two processes on one home", "each question once, one bill"
     MANY_PROCESSES = "many processes on one home", "each question once, one rate over all"

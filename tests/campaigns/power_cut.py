@@ -6,8 +6,9 @@ The one thing to know: a real run is traced once (`system_trace`); then, for eac
 disk would have it (`disk_model`) and opened with the real ledger. Every ask that had begun to leave by then must have its
 intent there. From some of them a run goes on, against a vendor who remembers the asks before the cut and no later one.
 
-Four runs are traced: a first one, whose home is new with the folders above it; one that goes on with a half-done job; one whose
-log is copied back every few pages, as a long run's is every 40 MB; one of many questions with few in flight.
+Five runs are traced: a first one, whose home is new with the folders above it; one that goes on with a half-done job; one that
+recovers what a killed one left in flight; one whose log is copied back every few pages, as a long run's is every 40 MB; one of
+many questions.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -36,7 +38,7 @@ from tests.campaigns.disk_faults import command_of, quick_folder
 from tests.campaigns.disk_model import Disk, Loss, prefixes
 from tests.campaigns.invariants import Sheet, check
 from tests.campaigns.people import Person, person, read_result, write_sheet
-from tests.campaigns.processes import Desk, VendorProcess
+from tests.campaigns.processes import Desk, VendorProcess, ended, wait_until
 from tests.campaigns.system_trace import Step, question_of, record, steps_of
 
 CONCURRENCY = 4
@@ -45,21 +47,27 @@ HOME = Path("new") / "home"
 RESULT = "people.verified.csv"
 _COPIED_BACK = ("store/ledger/schema.py", "CHECKPOINT_PAGES = 10_000", "CHECKPOINT_PAGES = 12")
 _OPEN_ROWS = 3
+_LATENCY_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A run to trace. `changes` are made in a copy of the product: a file of it, what stands there, what shall."""
+    """A run to trace, after another that stopped at its cap, or that was killed when so many had arrived.
+
+    `changes` are made in a copy of the product: a file of it, what stands there, what shall.
+    """
 
     name: str
     questions: int = 12
-    asked_before: int = 0
+    capped_before: int = 0
+    killed_before: int = 0
     changes: Sequence[tuple[str, str, str]] = ()
 
 
 RECIPES = (
     Recipe(name="first"),
-    Recipe(name="going on", asked_before=5),
+    Recipe(name="going on", capped_before=5),
+    Recipe(name="recovering", killed_before=5),
     Recipe(name="copied back", questions=16, changes=[_COPIED_BACK]),
     Recipe(name="many", questions=60),
 )
@@ -108,19 +116,33 @@ def traced(recipe: Recipe, folder: Path, vendor: VendorProcess) -> Recorded:
     desk = Desk(folder=room, vendor=vendor, environment=environment)
     rows = [person(number, "02" if number % 5 == 0 else "00") for number in range(recipe.questions)]
     write_sheet(room / "people.csv", rows)
-    if recipe.asked_before:
-        first = desk.run("run", "people.csv", "--yes", "--max-asks", str(recipe.asked_before))
-        assert first.code == _OPEN_ROWS, first.err
+    _run_before(recipe, desk, vendor)
+    before = vendor.total()
     shutil.copytree(room, folder / "before")
     told = ("run", "people.csv", "--yes", "--json", "--concurrency", str(CONCURRENCY))
     command, whole = command_of(desk, *told)
-    ended = record(command, folder=room, environment=whole, trace=folder / "trace")
-    assert ended.returncode == 0, ended.stderr
+    run = record(command, folder=room, environment=whole, trace=folder / "trace")
+    assert run.returncode == (_OPEN_ROWS if recipe.killed_before else 0), run.stderr
     steps = steps_of(folder / "trace", below=room)
     bill = vendor.bill()
     sent = sum(step.name == "send" for step in steps)
-    assert sent == recipe.questions - recipe.asked_before == bill["total"] - recipe.asked_before, "The trace missed an ask."
+    assert sent == bill["total"] - before > 0, "The trace missed an ask."
     return Recorded(recipe=recipe, desk=desk, rows=rows, before=folder / "before", steps=steps, bill=bill)
+
+
+def _run_before(recipe: Recipe, desk: Desk, vendor: VendorProcess) -> None:
+    told = ("run", "people.csv", "--yes", "--concurrency", str(CONCURRENCY))
+    if recipe.capped_before:
+        first = desk.run(*told, "--max-asks", str(recipe.capped_before))
+        assert first.code == _OPEN_ROWS, first.err
+    if recipe.killed_before:
+        # Slow, so that something is in flight whenever it is killed.
+        vendor.post("latency", {"seconds": 0.1})
+        process = desk.begin(*told)
+        wait_until(lambda: vendor.total() >= recipe.killed_before, process=process)
+        process.kill()
+        assert ended(process).code == -signal.SIGKILL, "It was faster than we."
+        vendor.post("latency", {"seconds": _LATENCY_SECONDS})
 
 
 def _changed_copy(folder: Path, changes: Sequence[tuple[str, str, str]]) -> Path:
@@ -235,7 +257,7 @@ def _is_before(recorded: Recorded, path: Path) -> bool:
 
 
 def _cells_before(recorded: Recorded) -> Iterator[tuple[str, str, str]]:
-    """The questions that were asked before the trace began."""
+    """The questions that were asked, or were about to be, before the trace began."""
     sent = {question_of(step) for step in recorded.steps if step.name == "send"}
     yield from (one.cells for one in recorded.rows if one.cells not in sent)
 
