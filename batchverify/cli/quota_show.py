@@ -35,7 +35,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "active": ("active", "已开通"),
     "used_up": ("used up", "已用完"),
     "expired": ("expired", "已过期"),
-    "page": ("{} packages, {} a page, page {} of {}", "共有 {} 条，每页显示 {} 条，第 {}/{} 页"),
+    "page": ("{} in all, {} a page, page {} of {}", "共有 {} 条，每页显示 {} 条，第 {}/{} 页"),
     "none": (
         "No package is entered. Enter one with `batchverify quota add --from-list 1000`.",
         "尚未登记套餐包。请用 batchverify quota add --from-list 1000 录入。",

@@ -56,7 +56,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "sample": ("Sample", "抽样"),
     "next": ("Go on with", "继续执行"),
     "low": ("less than {} % of the packages is left, time to buy", "套餐余量不足 {}%，请及时续费"),
-    "short": ("{} more are needed than are left", "比剩余额度多 {} 次"),
+    "short": ("{} more are needed than are left", "还差 {} 次"),
     "buy": ("Cheapest to buy", "最省的购买方式"),
 }
 

@@ -24,6 +24,7 @@ from batchverify.model import RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
 from batchverify.report.summary import Bill, BillKind, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
 from batchverify.rules.outcomes import REFUSALS
+from batchverify.rules.prices import mean_price
 from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import window_of
 from batchverify.settings import VENDOR_ENDPOINT, Settings
@@ -210,13 +211,13 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
 
 
 def unit_price_of(runs: Sequence[Run], last: Run, settings: Settings) -> Decimal:
-    """The price at which a job's asks are billed: the dearest that its runs up to this one were planned with.
+    """The price at which a job's asks are billed: the mean of what its runs up to this one were planned with, weighted by their asks.
 
-    A run that asked nothing does not count beside others that did.
+    A summary has one price, and its sums rest on it; where runs had several, it is rounded up to four decimals.
     """
     until = [run for run in runs if run.number <= last.number and run.spec.unit_price is not None]
-    asked = [run for run in until if run.spent] or until[-1:]
-    return max((run.spec.unit_price for run in asked if run.spec.unit_price is not None), default=settings.unit_price)
+    prices = [(run.spec.unit_price or Decimal(0), run.spent) for run in until]
+    return mean_price(prices) if prices else settings.unit_price
 
 
 def bill_of(rows: Sequence[BillRow]) -> Bill:

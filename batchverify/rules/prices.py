@@ -8,7 +8,7 @@ Source of the rules: VENDOR, "Which statuses cost money".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 
@@ -84,6 +84,20 @@ def price_of_asks(offers: Iterable[tuple[Decimal | None, int, int]], *, asks: in
             reached += left
             prices.append(otherwise if price is None else _rounded_up(unit_price(price, asks=size)))
     return max(prices, default=otherwise)
+
+
+def mean_price(prices: Sequence[tuple[Decimal, int]]) -> Decimal:
+    """Average prices by the asks they are of; where none was asked, the last price stands.
+
+    >>> mean_price([(Decimal("0.16"), 1), (Decimal("0.19"), 2)]), mean_price([(Decimal("0.19"), 5), (Decimal("0.16"), 0)])
+    (Decimal('0.18'), Decimal('0.19'))
+    >>> mean_price([(Decimal("0.19"), 0), (Decimal("0.16"), 0)]), mean_price([(Decimal("0.1"), 1), (Decimal("0.2"), 2)])
+    (Decimal('0.16'), Decimal('0.1667'))
+    """
+    asks = sum(count for _, count in prices)
+    if not asks:
+        return prices[-1][0]
+    return _rounded_up(sum((price * count for price, count in prices), Decimal(0)) / asks)
 
 
 def _rounded_up(price: Decimal) -> Decimal:

@@ -88,7 +88,7 @@ def test_a_package_of_the_price_list_is_entered_with_its_price_and_listed_like_t
     assert listed.out == (
         "ID        Name            Used/total  Valid                    Yuan    State\n"
         "12254205  使用次数套餐包  0/1000      2026-01-05 – 2099-01-05  180.00  active\n"
-        "1 packages, 10 a page, page 1 of 1\n"
+        "1 in all, 10 a page, page 1 of 1\n"
         "Left by our count: 1,000 / 1,000\n"
     )
     assert "套餐包ID  套餐包名称      使用状况 (使用/总量)" in chinese.out

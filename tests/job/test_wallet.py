@@ -62,6 +62,19 @@ def test_a_job_that_reaches_into_a_dearer_package_is_priced_by_that_one(desk, bu
     assert desk.verify(rows(6, first=200)).json["cost"]["unit_price"] == "0.19"
 
 
+def test_a_job_that_went_on_with_another_package_costs_what_both_have_cost(desk, buy):
+    desk.verify(rows(1))
+    buy((2, "0.2"))
+    first = desk.verify(rows(8, first=100))
+    buy((1000, "160"))
+
+    result = desk.resume(first.job)
+
+    assert first.json["cost"]["max"] == "0.20"
+    assert (result.json["cost"]["unit_price"], result.json["cost"]["max"]) == ("0.145", "1.16")
+    assert desk.render(first.job).json == result.json
+
+
 def test_a_cap_in_yuan_counts_by_the_price_of_the_package(desk, buy, sandbox):
     desk.verify(rows(1))
     buy((1000, "100"))
