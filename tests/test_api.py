@@ -2,6 +2,7 @@
 
 import inspect
 from decimal import Decimal
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import batchverify as bv
 from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.rules.sums import check_sums
+from batchverify.tables.frame import written_for
 from batchverify.words import RESULT_COLUMNS
 from tests.builders import a_row, a_sheet, an_id, read_rows, rows
 
@@ -164,6 +166,44 @@ def test_a_long_number_in_a_numeric_column_is_blocked_and_not_sent(ask, sandbox)
 
     assert list(answered["bv_code"]) == ["precision_lost"]
     assert sandbox.bill.total() == 0
+
+
+def test_the_same_frame_is_the_same_input(tmp_path):
+    frame = pd.DataFrame([a_row(1), a_row(2)])
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+
+    one, other = (written_for(frame.copy(), folder) for folder in folders)
+
+    assert one.read_bytes() == other.read_bytes()
+    assert [path.name for path in one.parent.iterdir()] == ["frame.xlsx"]
+    with ZipFile(one) as book:
+        assert {part.date_time for part in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert b"dcterms:" not in book.read("docProps/core.xml")
+    assert pd.read_excel(one, dtype=str, engine="openpyxl").to_dict("records") == [a_row(1), a_row(2)]
+
+
+def test_a_frame_that_is_asked_afresh_and_stopped_goes_on_and_pays_nothing_twice(ask, sandbox):
+    class Gone(Exception):
+        pass
+
+    def fall_over(progress):
+        if progress.done >= 5:
+            raise Gone
+
+    sandbox.vendor.latency_seconds = 0.02
+    frame = pd.DataFrame(rows(60))
+    bv.verify_frame(frame, yes=True, **ask)
+    assert sandbox.bill.total() == 60
+
+    with pytest.raises(Gone):
+        bv.verify_frame(frame, yes=True, fresh=True, progress=fall_over, **ask)
+    assert 65 <= sandbox.bill.total() < 120
+    answered = bv.verify_frame(frame, yes=True, fresh=True, **ask)
+
+    assert sandbox.bill.total() == 120
+    assert set(answered["bv_source"]) == {"asked-simulated"}
 
 
 def test_a_frame_leaves_no_file_behind(ask, home):

@@ -1,13 +1,17 @@
 """A pandas frame in and out. The only module that imports pandas.
 
 The one thing to know: a number in a frame has a type, too. It is written as a workbook's numeric cell, so that one with
-more than 15 digits is blocked as it is in a file, and not sent as a plausible wrong one.
+more than 15 digits is blocked as it is in a file, and not sent as a plausible wrong one. And the same frame is the same
+bytes, so that after a crash it goes on with its job, whatever was to be asked afresh.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from batchverify.words import RESULT_COLUMNS
 
@@ -17,13 +21,32 @@ if TYPE_CHECKING:
 _NAME = "frame.xlsx"
 #: The header is row 1, and rows count from 1.
 _FIRST_ROW = 2
+_BLOCK_BYTES = 1 << 20
+# When the workbook was made, and last changed.
+_PROPERTIES = "docProps/core.xml"
+_TIME = re.compile(rb"<dcterms:(?P<when>created|modified)\b[^>]*>[^<]*</dcterms:(?P=when)>")
 
 
 def written_for(frame: pd.DataFrame, folder: Path) -> Path:
-    """Write the frame as a workbook into a private folder, without its index; returns the path."""
-    path = folder / _NAME
-    frame.to_excel(path, index=False, engine="openpyxl")
+    """Write the frame as a workbook into a private folder, without its index and without any time; returns the path."""
+    draft, path = folder / f"draft-{_NAME}", folder / _NAME
+    frame.to_excel(draft, index=False, engine="openpyxl")
+    with ZipFile(draft) as dated, ZipFile(path, "w") as undated:
+        for part in dated.namelist():
+            with dated.open(part) as source, undated.open(_part(part), "w") as target:
+                if part == _PROPERTIES:
+                    target.write(_TIME.sub(b"", source.read()))
+                else:
+                    shutil.copyfileobj(source, target, _BLOCK_BYTES)
+    draft.unlink()
     return path
+
+
+def _part(name: str) -> ZipInfo:
+    """A part of a workbook as of the first day that a zip file can name."""
+    part = ZipInfo(name)
+    part.compress_type = ZIP_DEFLATED
+    return part
 
 
 def answers_of(frame: pd.DataFrame, result: Path, *, encoding: str = "utf-8-sig") -> pd.DataFrame:
