@@ -1,10 +1,11 @@
 """The crew at the gate, with askers of the test's own: what no vendor does on demand."""
 
 import asyncio
+import time
 
 import pytest
 
-from batchverify.errors import HomeError, NotSent
+from batchverify.errors import HomeError, NotSent, Throttled
 from batchverify.model import Answer, AttemptState, Reply, RowStatus
 from batchverify.store.ledger import Ledger, RunKind, RunSpec, Want
 from tests.builders import a_card, a_row, rows
@@ -202,6 +203,63 @@ def test_what_was_too_late_to_leave_is_reserved_anew(gate):
     assert gate.ask(asker, rows(9)) == ""
     assert len(asker.asked) == 9 + 6
     assert gate.told[-1].statuses == {RowStatus.MATCHED: 9}
+
+
+class HeldBack(Asker):
+    """The gateway's own breaker is open for the first asks, and names how long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.asked_at = []
+
+    async def answer(self, query):
+        self.asked_at.append(time.monotonic())
+        if len(self.asked_at) == 1:
+            raise Throttled("Open.", code="unavailable", retry_after_seconds=self.seconds)
+        return await super().answer(query)
+
+
+def test_while_the_gateways_breaker_is_open_nothing_is_asked_and_the_wait_is_told(gate):
+    asker, before = HeldBack(1.3), gate.realm.clock.now()
+
+    assert gate.ask(asker, rows(20), concurrency=1) == ""
+
+    assert asker.asked_at[1] - asker.asked_at[0] >= 1.3
+    told = [progress.waits_until for progress in gate.told if progress.waits_until is not None]
+    assert len(told) >= 1
+    assert all(1.0 < (until - before).total_seconds() < 5 for until in told)
+    assert gate.told[-1].waits_until is None
+    assert gate.told[-1].statuses == {RowStatus.MATCHED: 20}
+
+
+def test_a_short_pause_is_told_to_nobody(gate):
+    gate.ask(HeldBack(0.3), rows(3), concurrency=1)
+
+    assert [progress for progress in gate.told if progress.waits_until] == []
+
+
+def test_a_person_who_is_told_of_a_long_wait_may_stop_the_run(gate):
+    def stop(progress):
+        if progress.waits_until:
+            gate.stop.request()
+
+    crew = gate.crew(HeldBack(600), concurrency=1)
+    crew.report = stop
+
+    assert asyncio.run(asyncio.wait_for(crew.ask_all(gate.items(rows(3))), 10)) == "interrupted"
+
+
+def test_an_onlooker_that_fails_at_a_long_wait_is_heard_at_once(gate):
+    def fail(progress):
+        if progress.waits_until:
+            raise ZeroDivisionError
+
+    crew = gate.crew(HeldBack(600), concurrency=1)
+    crew.report = fail
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(crew.ask_all(gate.items(rows(3))), 10))
 
 
 def test_a_row_that_cannot_travel_fails_alone(gate):
