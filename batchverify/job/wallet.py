@@ -131,7 +131,7 @@ def enter_packages(session: Session, packages: Sequence[NewPackage], *, purchase
         if at is not None and at > now + _TOLERANCE:
             raise InputError("The day of purchase is in the future. Look at it again; nothing was entered.")
     with _wallet(session) as realm:
-        entered = realm.ledger.enter(packages, purchase=purchase, now=now)
+        entered = realm.ledger.bought().enter(packages, purchase=purchase, now=now)
     if entered is None:
         number = purchase.order if purchase is not None else ""
         raise InputError(f"The order {number!r} was entered before. `batchverify quota list` shows what is there.")
@@ -153,7 +153,7 @@ def enter_orders(session: Session, path: Path) -> Entered:
         orders = [
             (_purchase_of(line), [_package_of(line, line.asks)] * line.count if line.asks is not None else []) for line in lines
         ]
-        for line, entered in zip(lines, realm.ledger.enter_orders(orders, now=now), strict=True):
+        for line, entered in zip(lines, realm.ledger.bought().enter_orders(orders, now=now), strict=True):
             if entered is None:
                 known.append(line.order)
             elif entered:
@@ -190,7 +190,7 @@ def holdings(session: Session) -> Holdings:
     """Look at the wallet."""
     now = session.clock.now()
     with _wallet(session) as realm:
-        packages, wallet, readings = realm.ledger.packages(), realm.ledger.wallet(now=now), realm.ledger.readings()
+        packages, wallet, readings = realm.ledger.packages(), realm.ledger.wallet(now=now), realm.ledger.bought().readings()
     return Holdings(
         packages=tuple(sorted(packages, key=lambda package: (package.bought_at, package.number), reverse=True)),
         wallet=wallet,
@@ -210,13 +210,13 @@ def drop_package(session: Session, name: str) -> None:
         names = {package.vendor_id or str(package.number): package.number for package in realm.ledger.packages()}
         if name not in names:
             raise InputError(f"There is no package {name!r}. `batchverify quota list` shows them.")
-        realm.ledger.drop_package(names[name])
+        realm.ledger.bought().drop_package(names[name])
 
 
 def note_balance(session: Session, *, left: int, total: int | None) -> Holdings:
     """Keep a balance that somebody read in the vendor's console."""
     with _wallet(session) as realm:
-        realm.ledger.note_reading(left=left, total=total, source=ReadingSource.TYPED, now=session.clock.now())
+        realm.ledger.bought().note_reading(left=left, total=total, source=ReadingSource.TYPED, now=session.clock.now())
     return holdings(session)
 
 
@@ -231,7 +231,9 @@ def fetch_balance(session: Session) -> Holdings:
     key_id, secret, token = access_key()
     metered = read_balance(session.settings.balance_endpoint, AccessKey(id=key_id, secret=secret, token=token))
     with _wallet(session) as realm:
-        realm.ledger.note_reading(left=metered.left, total=metered.total, source=ReadingSource.VENDOR, now=session.clock.now())
+        realm.ledger.bought().note_reading(
+            left=metered.left, total=metered.total, source=ReadingSource.VENDOR, now=session.clock.now()
+        )
     return holdings(session)
 
 
@@ -259,13 +261,13 @@ def calibrate(session: Session, *, status: str | None, before: int | None, after
     if before is not None or after is not None or asks is not None:
         raise InputError("Give both --before and --after, or neither: then the two newest balances that were read are taken.")
     with _wallet(session) as realm:
-        readings = realm.ledger.readings()
+        readings = realm.ledger.bought().readings()
         if len(readings) < 2:  # noqa: PLR2004  (one before, one after)
             raise InputError(
                 "There are no two balances yet. Read one with `quota balance`, ask a few rows of one status, read it again."
             )
         first, last = readings[-2:]
-        between = realm.ledger.asks_between(after=first.newest_attempt, until=last.newest_attempt)
+        between = realm.ledger.bought().asks_between(after=first.newest_attempt, until=last.newest_attempt)
     known = {code: count for code, count in between.items() if code}
     if "" in between or len(known) != 1 or (status is not None and status not in known):
         told = ", ".join(f"{count} × {code or 'without an answer'}" for code, count in between.items()) or "no ask"
@@ -296,7 +298,7 @@ def invoice(session: Session, *, first: Month, last: Month) -> tuple[Application
     if last < first:
         raise InputError(f"{last} comes before {first}. Give the earlier month as --from.")
     with _wallet(session) as realm:
-        bought = realm.ledger.purchases()
+        bought = realm.ledger.bought().purchases()
     orders = [
         Order(
             number=one.order,

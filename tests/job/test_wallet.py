@@ -25,7 +25,7 @@ def buy(desk):
             for total, price in packages
         ]
         with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
-            ledger.enter(entered, now=desk.session().clock.now())
+            ledger.bought().enter(entered, now=desk.session().clock.now())
 
     return enter
 

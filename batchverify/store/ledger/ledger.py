@@ -36,14 +36,12 @@ from batchverify.store.ledger.shapes import (
     NewPackage,
     Output,
     Package,
-    Purchase,
-    Reading,
-    ReadingSource,
     Run,
     RunSpec,
     Wallet,
 )
 from batchverify.store.ledger.usage import UsageBook
+from batchverify.store.ledger.wallet import WalletBook
 
 _REMEDY = "No further ask leaves. Free space or repair the disk, look with `batchverify doctor`, then `batchverify resume`."
 #: Waiting for other processes shorter than this is within the jitter that the rate allows for.
@@ -206,7 +204,14 @@ class Ledger:
             return reading.holds_of(con, job, keys)
 
     def closed(
-        self, id_tags: Iterable[bytes], card_tags: Iterable[bytes], *, now: datetime, monotonic: float, boot: str, asks_per_card: int
+        self,
+        id_tags: Iterable[bytes],
+        card_tags: Iterable[bytes],
+        *,
+        now: datetime,
+        monotonic: float,
+        boot: str,
+        asks_per_card: int,
     ) -> Closed:
         """Find which ID numbers and cards must be left alone now, and until when, as the gate would say."""
         at = Instant(now=micros(now), boot=boot, monotonic=monotonic)
@@ -293,53 +298,24 @@ class Ledger:
         """Give the windows of all jobs, and what the vendor's usage said of them."""
         return UsageBook(self._fetch, self._writing)
 
-    def enter(self, packages: Sequence[NewPackage], *, purchase: Purchase | None = None, now: datetime) -> list[Package] | None:
-        """Enter what was bought together, with its order; None where that order was entered before: then nothing is changed."""
-        with self._writing() as con:
-            return wallet.enter(con, packages, purchase=purchase, now=now)
-
-    def enter_orders(
-        self, orders: Sequence[tuple[Purchase, Sequence[NewPackage]]], *, now: datetime
-    ) -> list[list[Package] | None]:
-        """Enter many orders, all of them or none; None for each that was entered before."""
-        with self._writing() as con:
-            return [wallet.enter(con, packages, purchase=purchase, now=now) for purchase, packages in orders]
+    def bought(self) -> WalletBook:
+        """Enter what was bought, and read what the vendor says is left of it."""
+        return WalletBook(self._fetch, self._writing)
 
     def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
         """Enter one package that is bought now. `used` are the asks that were gone from it. Raises InputError for odd numbers."""
-        (entered,) = self.enter([NewPackage(label=label, total=total, used=used, expires_at=expires_at)], now=now) or []
+        package = NewPackage(label=label, total=total, used=used, expires_at=expires_at)
+        (entered,) = self.bought().enter([package], now=now) or []
         return entered
-
-    def drop_package(self, number: int) -> None:
-        """Forget a package that was entered by mistake. Raises InputError where it was used."""
-        with self._writing() as con:
-            wallet.drop(con, number)
 
     def packages(self) -> list[Package]:
         """List the packages in the order they were entered."""
         return wallet.packages_of(self._fetch)
 
-    def purchases(self) -> list[Purchase]:
-        """List the orders and refunds by the time of payment."""
-        return wallet.purchases_of(self._fetch)
-
     def wallet(self, *, now: datetime) -> Wallet:
         """Say what was bought, may have been used and is left. An ask in flight counts as used."""
         with self._reading() as con:
             return wallet.wallet_now(con, now=now)
-
-    def note_reading(self, *, left: int, total: int | None = None, source: ReadingSource, now: datetime) -> Reading:
-        """Keep what the vendor says is left, beside our own count."""
-        with self._writing() as con:
-            return wallet.note_reading(con, left=left, total=total, source=source, now=now)
-
-    def readings(self) -> list[Reading]:
-        """List the vendor's balances that were read, oldest first."""
-        return wallet.readings_of(self._fetch)
-
-    def asks_between(self, *, after: int, until: int) -> dict[str, int]:
-        """Count attempts by code, "" for those without an answer; `after` and `until` are numbers of attempts."""
-        return wallet.asks_between(self._fetch, after=after, until=until)
 
     def record_output(self, job: str, *, path: str, sha256: str, now: datetime) -> None:
         """Write down a file that was written for a job; a second one of that path takes its place."""

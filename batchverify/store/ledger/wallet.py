@@ -9,7 +9,8 @@ first. `left` is what is sure: asks in doubt count as spent, those in flight as 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -70,6 +71,50 @@ SELECT package FROM laying JOIN package ON package.number = laying.package WHERE
 ORDER BY expires_at IS NULL DESC, expires_at DESC, bought_at DESC, number DESC LIMIT 1
 """
 _READINGS = "SELECT at, source, remaining, total, counted, spent, newest_attempt FROM reading ORDER BY number"
+
+
+class WalletBook:
+    """What was bought and what the vendor says is left of it; made by `Ledger.bought`."""
+
+    __slots__ = ("_fetch", "_writing")
+
+    def __init__(self, fetch: Fetch, writing: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        self._fetch = fetch
+        self._writing = writing
+
+    def enter(self, packages: Sequence[NewPackage], *, purchase: Purchase | None = None, now: datetime) -> list[Package] | None:
+        """Enter what was bought together, with its order; None where that order was entered before: then nothing is changed."""
+        with self._writing() as con:
+            return _enter(con, packages, purchase=purchase, now=now)
+
+    def enter_orders(
+        self, orders: Sequence[tuple[Purchase, Sequence[NewPackage]]], *, now: datetime
+    ) -> list[list[Package] | None]:
+        """Enter many orders, all of them or none; None for each that was entered before."""
+        with self._writing() as con:
+            return [_enter(con, packages, purchase=purchase, now=now) for purchase, packages in orders]
+
+    def drop_package(self, number: int) -> None:
+        """Forget a package that was entered by mistake. Raises InputError where it was used."""
+        with self._writing() as con:
+            _drop(con, number)
+
+    def purchases(self) -> list[Purchase]:
+        """List the orders and refunds by the time of payment."""
+        return purchases_of(self._fetch)
+
+    def note_reading(self, *, left: int, total: int | None = None, source: ReadingSource, now: datetime) -> Reading:
+        """Keep what the vendor says is left, beside our own count."""
+        with self._writing() as con:
+            return _note_reading(con, left=left, total=total, source=source, now=now)
+
+    def readings(self) -> list[Reading]:
+        """List the vendor's balances that were read, oldest first."""
+        return readings_of(self._fetch)
+
+    def asks_between(self, *, after: int, until: int) -> dict[str, int]:
+        """Count attempts by code, "" for those without an answer; `after` and `until` are numbers of attempts."""
+        return asks_between(self._fetch, after=after, until=until)
 
 
 def order_of_use(packages: Iterable[Package]) -> list[Package]:
@@ -141,7 +186,7 @@ def wallet_now(con: sqlite3.Connection, *, now: datetime) -> Wallet:
     return Wallet(total=known.total, used=known.total - left, left=left)
 
 
-def enter(
+def _enter(
     con: sqlite3.Connection, packages: Sequence[NewPackage], *, purchase: Purchase | None, now: datetime
 ) -> list[Package] | None:
     """Enter what was bought together; None where its order is entered already, and then nothing is changed.
@@ -190,7 +235,7 @@ def _enter_package(con: sqlite3.Connection, package: NewPackage, *, bought: int 
     return int(found[0])
 
 
-def drop(con: sqlite3.Connection, number: int) -> None:
+def _drop(con: sqlite3.Connection, number: int) -> None:
     """Forget a package that was entered by mistake. Raises InputError where asks were laid on it, or where there is none."""
     if con.execute("SELECT 1 FROM laying WHERE package = ?", (number,)).fetchone():
         raise InputError(
@@ -216,7 +261,7 @@ def purchases_of(fetch: Fetch) -> list[Purchase]:
     ]
 
 
-def note_reading(con: sqlite3.Connection, *, left: int, total: int | None, source: ReadingSource, now: datetime) -> Reading:
+def _note_reading(con: sqlite3.Connection, *, left: int, total: int | None, source: ReadingSource, now: datetime) -> Reading:
     """Keep what the vendor says is left, beside our own count of that moment."""
     if left < 0 or (total is not None and total < left):
         raise InputError("The balance cannot be: less than 0, or more left than there was. Give it as the vendor shows it.")

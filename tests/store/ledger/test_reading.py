@@ -211,7 +211,7 @@ def test_the_wallet_counts_from_the_first_package_on(desk, make):
     later = desk.ledger.wallet(now=desk.now + timedelta(days=1))
     assert (later.total, later.left) == (100, 58)
 
-    desk.ledger.drop_package(second.number)
+    desk.ledger.bought().drop_package(second.number)
     assert [package.number for package in desk.ledger.packages()] == [first.number]
 
 

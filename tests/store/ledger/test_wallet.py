@@ -42,7 +42,7 @@ def test_packages_that_expire_in_between_are_used_as_the_vendor_uses_them(events
                 desk.pass_time(count * 60)
             elif kind == "buy":
                 expires_at = None if other is None else desk.now + timedelta(minutes=other)
-                desk.ledger.enter([a_package(count, expires_at=expires_at)], now=desk.now)
+                desk.ledger.bought().enter([a_package(count, expires_at=expires_at)], now=desk.now)
                 instant = {} if expires_at is None else {"expires_at": expires_at.timestamp()}
                 referee.top_up(count, now=desk.now.timestamp(), **instant)
             else:
@@ -77,7 +77,7 @@ def ending(make, attempt, how):
 
 
 def test_an_expired_package_takes_what_it_had_left_with_it_and_nothing_is_laid_on_it_later(desk, make):
-    desk.ledger.enter([a_package(10, expires_at=desk.now + timedelta(hours=1)), a_package(20)], now=desk.now)
+    desk.ledger.bought().enter([a_package(10, expires_at=desk.now + timedelta(hours=1)), a_package(20)], now=desk.now)
     desk.ask(make.want("a"))
     desk.pass_time(3600)
     desk.ask(make.want("b"))
@@ -88,7 +88,7 @@ def test_an_expired_package_takes_what_it_had_left_with_it_and_nothing_is_laid_o
 
 
 def test_the_vendors_no_gives_the_ask_back_to_the_package_it_was_laid_on(desk, make):
-    desk.ledger.enter([a_package(10, expires_at=desk.now + timedelta(hours=1)), a_package(20)], now=desk.now)
+    desk.ledger.bought().enter([a_package(10, expires_at=desk.now + timedelta(hours=1)), a_package(20)], now=desk.now)
     (number,) = desk.granted(make.want("a"))
     desk.settle(*make.in_doubt([number]))
     assert [package.used for package in desk.ledger.packages()] == [1, 0]
@@ -102,7 +102,7 @@ def test_the_vendors_no_gives_the_ask_back_to_the_package_it_was_laid_on(desk, m
 
 def test_what_no_package_holds_is_laid_on_none(desk, make):
     flying = desk.granted(make.want("a"), make.want("b"))
-    desk.ledger.enter([a_package(1)], now=desk.now)
+    desk.ledger.bought().enter([a_package(1)], now=desk.now)
     desk.settle(*make.in_doubt(flying))
 
     assert [package.used for package in desk.ledger.packages()] == [1]
@@ -114,14 +114,14 @@ def test_what_no_package_holds_is_laid_on_none(desk, make):
 def test_of_two_that_expire_together_the_one_bought_first_goes_first(desk, make):
     younger = a_package(5, bought_at=desk.now - timedelta(days=1))
     older = a_package(5, bought_at=desk.now - timedelta(days=2))
-    desk.ledger.enter([younger, older], now=desk.now)
+    desk.ledger.bought().enter([younger, older], now=desk.now)
     desk.ask(make.want("a"))
 
     assert [package.used for package in desk.ledger.packages()] == [0, 1]
 
 
 def test_what_is_in_flight_counts_as_used_until_it_is_known_to_be_free(desk, make):
-    desk.ledger.enter([a_package(2)], now=desk.now)
+    desk.ledger.bought().enter([a_package(2)], now=desk.now)
     (number,) = desk.granted(make.want("a"))
     assert desk.ledger.wallet(now=desk.now).left == 1
 
@@ -134,11 +134,11 @@ def test_an_order_is_entered_once_with_its_packages(desk):
     order = a_purchase(paid_at=desk.now, voucher=Decimal(20))
     packages = [a_package(1000, price=Decimal(180), vendor_id="12254205"), a_package(100)]
 
-    first, second = desk.ledger.enter(packages, purchase=order, now=desk.now)
+    first, second = desk.ledger.bought().enter(packages, purchase=order, now=desk.now)
 
     assert (first.order, first.vendor_id, first.price, second.price) == (order.order, "12254205", Decimal(180), None)
-    assert desk.ledger.purchases() == [order]
-    assert desk.ledger.enter(packages, purchase=order, now=desk.now) is None
+    assert desk.ledger.bought().purchases() == [order]
+    assert desk.ledger.bought().enter(packages, purchase=order, now=desk.now) is None
     assert len(desk.ledger.packages()) == 2
 
 
@@ -146,9 +146,9 @@ def test_a_refund_bears_the_number_of_its_order_and_takes_money_back(desk):
     bought = a_purchase(paid_at=desk.now)
     refund = a_purchase(paid_at=desk.now + timedelta(days=1), paid=Decimal(-180), is_refund=True)
     for purchase in (refund, bought):
-        assert desk.ledger.enter([], purchase=purchase, now=desk.now) == []
+        assert desk.ledger.bought().enter([], purchase=purchase, now=desk.now) == []
 
-    assert desk.ledger.purchases() == [bought, refund]
+    assert desk.ledger.bought().purchases() == [bought, refund]
 
 
 @pytest.mark.parametrize(
@@ -160,47 +160,47 @@ def test_a_refund_bears_the_number_of_its_order_and_takes_money_back(desk):
     ],
 )
 def test_a_package_that_cannot_be_leaves_nothing_of_its_order(desk, package, says):
-    desk.ledger.enter([a_package(5, vendor_id="1")], now=desk.now)
+    desk.ledger.bought().enter([a_package(5, vendor_id="1")], now=desk.now)
 
     with pytest.raises(InputError, match=says):
-        desk.ledger.enter([a_package(7), package], purchase=a_purchase(paid_at=desk.now), now=desk.now)
+        desk.ledger.bought().enter([a_package(7), package], purchase=a_purchase(paid_at=desk.now), now=desk.now)
 
-    assert (len(desk.ledger.packages()), desk.ledger.purchases()) == (1, [])
+    assert (len(desk.ledger.packages()), desk.ledger.bought().purchases()) == (1, [])
 
 
 def test_a_package_cannot_expire_before_it_was_bought(desk):
     with pytest.raises(InputError, match="cannot expire before it was bought"):
-        desk.ledger.enter([a_package(5, expires_at=desk.now)], now=desk.now)
+        desk.ledger.bought().enter([a_package(5, expires_at=desk.now)], now=desk.now)
 
 
 def test_a_used_package_stays_and_an_unknown_one_cannot_be_taken_out(desk, make):
-    (package,) = desk.ledger.enter([a_package(5)], now=desk.now)
+    (package,) = desk.ledger.bought().enter([a_package(5)], now=desk.now)
     desk.ask(make.want("a"))
 
     with pytest.raises(InputError, match=f"laid on the package {package.number}, so it stays"):
-        desk.ledger.drop_package(package.number)
+        desk.ledger.bought().drop_package(package.number)
     with pytest.raises(InputError, match="There is no package 99"):
-        desk.ledger.drop_package(99)
+        desk.ledger.bought().drop_package(99)
 
 
 def test_a_reading_is_kept_beside_our_own_count_of_that_moment(desk, make):
-    desk.ledger.enter([a_package(100)], now=desk.now)
+    desk.ledger.bought().enter([a_package(100)], now=desk.now)
     desk.ask(make.want("a"))
 
-    reading = desk.ledger.note_reading(left=97, total=100, source=ReadingSource.VENDOR, now=desk.now)
+    reading = desk.ledger.bought().note_reading(left=97, total=100, source=ReadingSource.VENDOR, now=desk.now)
 
     assert (reading.left, reading.counted, reading.spent, reading.newest_attempt) == (97, 99, 1, 1)
-    assert desk.ledger.readings() == [reading]
+    assert desk.ledger.bought().readings() == [reading]
     for left, total in ((-1, None), (5, 4)):
         with pytest.raises(InputError, match="The balance cannot be"):
-            desk.ledger.note_reading(left=left, total=total, source=ReadingSource.TYPED, now=desk.now)
+            desk.ledger.bought().note_reading(left=left, total=total, source=ReadingSource.TYPED, now=desk.now)
 
 
 def test_without_packages_the_newest_reading_that_names_a_total_stands_for_them(desk, make):
     desk.ask(make.want("a"))
     assert desk.ledger.wallet(now=desk.now).left is None
-    desk.ledger.note_reading(left=6, total=10, source=ReadingSource.VENDOR, now=desk.now)
-    desk.ledger.note_reading(left=5, source=ReadingSource.TYPED, now=desk.now)
+    desk.ledger.bought().note_reading(left=6, total=10, source=ReadingSource.VENDOR, now=desk.now)
+    desk.ledger.bought().note_reading(left=5, source=ReadingSource.TYPED, now=desk.now)
     desk.ask(make.want("b"))
 
     wallet = desk.ledger.wallet(now=desk.now)
@@ -210,18 +210,18 @@ def test_without_packages_the_newest_reading_that_names_a_total_stands_for_them(
 
 def test_what_was_asked_between_two_readings_is_counted_by_code(desk, make):
     desk.ask(make.want("a"))
-    first = desk.ledger.note_reading(left=5, source=ReadingSource.TYPED, now=desk.now)
+    first = desk.ledger.bought().note_reading(left=5, source=ReadingSource.TYPED, now=desk.now)
     desk.ask(make.want("b"), code="202")
     desk.ask(make.want("c"), code="202")
     refused, doubtful = desk.granted(make.want("d"), make.want("e"))
     desk.settle(make.ended(refused, AttemptState.NOT_BILLED), *make.in_doubt([doubtful]))
-    second = desk.ledger.note_reading(left=4, source=ReadingSource.TYPED, now=desk.now)
+    second = desk.ledger.bought().note_reading(left=4, source=ReadingSource.TYPED, now=desk.now)
 
-    assert desk.ledger.asks_between(after=first.newest_attempt, until=second.newest_attempt) == {"": 1, "202": 2}
+    assert desk.ledger.bought().asks_between(after=first.newest_attempt, until=second.newest_attempt) == {"": 1, "202": 2}
 
 
 def test_the_database_itself_refuses_what_a_wallet_cannot_hold(desk):
-    desk.ledger.enter([a_package(5)], now=desk.now)
+    desk.ledger.bought().enter([a_package(5)], now=desk.now)
     con = sqlite3.connect(desk.path)
     for statement in (
         "UPDATE package SET spent = 6",
@@ -237,6 +237,6 @@ def test_the_database_itself_refuses_what_a_wallet_cannot_hold(desk):
 
 def test_the_real_wallet_and_the_sandboxs_are_two(tmp_path, make):
     with Ledger.open(tmp_path / "real.sqlite") as real, Ledger.open(tmp_path / "made-up.sqlite", simulated=True) as simulated:
-        real.enter([a_package(100)], now=make.START)
+        real.bought().enter([a_package(100)], now=make.START)
 
         assert (real.wallet(now=make.START).left, simulated.wallet(now=make.START).left) == (100, None)
