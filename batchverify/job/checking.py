@@ -34,6 +34,8 @@ from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
 _MOST_NAMED = 12
+#: No chain is longer, and no larger number fits into a ledger.
+_MOST_EVENTS = 1 << 48
 #: What may differ between a report and the same report made again: the program, and result files that were written since.
 _MAY_DIFFER = frozenset({"tool", "outputs", "signature"})
 
@@ -238,38 +240,39 @@ def _check_path(proof: Mapping[str, Any], checked: Checked) -> None:
 
 def _check_chains(document: Mapping[str, Any], realm: Realm, runs: list[Run], checked: Checked) -> bool:
     """Hold the report's heads against the chains. True where the ledger still stands where the report was made."""
-    faults: list[str] = []
-    for run in runs:
-        if not realm.ledger.verify_chain(run.id):
-            faults.append(f"The ledger's record of the run {run.id} was changed: its chain does not hold.")
-        if misfits := realm.ledger.misfits(run.id):
-            faults.append(
-                f"The ledger's attempts {_named([str(one) for one in misfits])} are not what the record of {run.id} says."
-            )
-    if faults:  # nothing that is read from such a ledger says anything
+    if faults := list(_ledger_faults(realm, runs)):
         checked.wrong += faults
-        return False
+        return False  # what such a ledger says is worth nothing
     listed = document.get("runs")
-    if listed is None:  # the proof of a row: its root stands for all heads
+    if not isinstance(listed, list):  # the proof of a row: its root stands for all heads
         return True
     known = {run.id for run in runs}
-    stands = True
-    for one in listed if isinstance(listed, list) else []:
-        run_id = one.get("run") if isinstance(one, dict) else None
-        if run_id not in known:
+    stands = len(listed) >= len(runs)
+    for one in listed:
+        run_id, events, head = (
+            (one.get(word) for word in ("run", "events", "head")) if isinstance(one, dict) else (None, None, None)
+        )
+        if not isinstance(run_id, str) or run_id not in known:
             faults.append(f"The ledger has no run {run_id!r} of this job.")
-            continue
-        events = one.get("events")
-        if not isinstance(events, int) or realm.ledger.link(run_id, events=events) != one.get("head"):
+        elif not (isinstance(events, int) and 0 <= events < _MOST_EVENTS) or realm.ledger.link(run_id, events=events) != head:
             faults.append(f"The chain of {run_id} never had the head that the report names, after {events!r} events.")
-        stands = stands and events == realm.ledger.chain_length(run_id)
+        else:
+            stands = stands and events == realm.ledger.chain_length(run_id)
     if not faults:
         checked.well.append(f"Every run's chain holds and has the head that the report names ({len(listed)}).")
     checked.wrong += faults
-    if len(listed) < len(runs) or not stands:
+    if not stands:
         checked.notes.append("The ledger has grown since: rows and figures were not compared. Report again to compare them.")
-        return False
-    return True
+    return stands
+
+
+def _ledger_faults(realm: Realm, runs: list[Run]) -> Iterator[str]:
+    """What the ledger says of itself that does not fit together."""
+    for run in runs:
+        if not realm.ledger.verify_chain(run.id):
+            yield f"The ledger's record of the run {run.id} was changed: its chain does not hold."
+        if misfits := realm.ledger.misfits(run.id):
+            yield f"The ledger's attempts {_named([str(one) for one in misfits])} are not what the record of {run.id} says."
 
 
 def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
