@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from batchverify.errors import AskError
 from batchverify.model import Attempt, AttemptState, Billed, Reply, RowStatus
 from batchverify.pool.agenda import Agenda, Item
-from batchverify.pool.settled import attempt_of, billed_without_answer, settlement_of
+from batchverify.pool.settled import attempt_of, billed_without_answer, settlement_of, with_lock
 from batchverify.pool.terms import Asker, Clock, Limits, Progress, StopSwitch
 from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
@@ -165,11 +165,14 @@ class Crew:
             self._replied(number, flight, ended)
 
     async def _pass_batches(self) -> None:
+        heeded = False
         while True:
-            if self._bug is not None:
-                # First the others that are in flight are settled. Where it is the ledger that fails, that raises at once.
-                self._reason = self._reason or "interrupted"
             self._obey_stop()
+            if self._bug is not None and not heeded:
+                # First the others that are in flight are settled. Where it is the ledger that fails, this raises at once,
+                # and what still waits for its connection does not leave any more.
+                heeded, self._reason = True, self._reason or "interrupted"
+                await self._turn([], [])
             ended, self._ended = self._ended, []
             at = self.clock.monotonic()
             wanted = self._wanted(at)
@@ -212,12 +215,12 @@ class Crew:
         return (slots if room is None else min(slots, room)) - len(self._flights)
 
     async def _turn(self, ended: list[tuple[Item, Settlement]], wanted: list[Item]) -> None:
-        settlements = [settlement for _, settlement in ended]
         wants = [
             Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product, release=item.release)
             for item in wanted
         ]
         now, monotonic = self.clock.now(), self.clock.monotonic()
+        settlements = [with_lock(settlement, until=now + self.limits.lock) for _, settlement in ended]
 
         def commit() -> tuple[list[int], Sequence[Grant]]:
             with self.ledger.transaction(now=now, monotonic=monotonic) as gate:

@@ -5,6 +5,7 @@ The one thing to know: an attempt made here is true only once the transaction of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from batchverify.model import Attempt, AttemptState, Billed, Reply
@@ -48,3 +49,11 @@ def settlement_of(number: int, reply: Reply, *, billed: Billed, sealed: bytes, l
         sealed=sealed,
         lock_until=lock_until,
     )
+
+
+def with_lock(settlement: Settlement, *, until: datetime) -> Settlement:
+    """Give a settlement that locks (a 203) another end of its lock, counted from the instant of its transaction.
+
+    Counted from the answer, a wall clock that is set forward in between would take as much off the lock.
+    """
+    return settlement if settlement.lock_until is None else replace(settlement, lock_until=until)

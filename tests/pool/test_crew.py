@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from batchverify.errors import HomeError, NotSent, Throttled
+from batchverify.job.clock import SystemClock
 from batchverify.model import Answer, AttemptState, Reply, RowStatus
-from batchverify.store.ledger import Ledger, RunKind, RunSpec, Want
+from batchverify.store.ledger import Ledger, Locked, RunKind, RunSpec, Want
 from tests.builders import a_card, a_row, rows
 
 
@@ -135,6 +138,48 @@ def test_a_ledger_that_fails_under_the_heart_ends_the_run(gate):
 
     with pytest.raises(HomeError, match=r"^The disk is gone.$"):
         gate.ask(Slow(), heartbeat_seconds=0.01)
+
+
+def test_what_still_waits_for_its_connection_does_not_leave_once_the_ledger_has_failed(gate):
+    class Connecting(Asker):
+        async def answer(self, query):
+            gate.realm.ledger._failure = "The disk is gone."
+            await asyncio.sleep(0.3)
+            left.append(query)
+            return await super().answer(query)
+
+    left = []
+    with pytest.raises(HomeError, match=r"^The disk is gone.$"):
+        gate.ask(Connecting(), heartbeat_seconds=0.01)
+
+    assert left == []
+
+
+def test_a_clock_that_is_set_forward_as_the_answer_comes_takes_nothing_off_a_lock(gate):
+    day = timedelta(days=1)
+
+    class Clock(SystemClock):
+        ahead = timedelta()
+
+        def now(self):
+            return super().now() + self.ahead
+
+    class Locking(Asker):
+        async def answer(self, _query):
+            # Before anybody passes the answer on to the ledger.
+            asyncio.get_running_loop().call_soon(setattr, Clock, "ahead", day)
+            return Reply(answer=Answer(status="203", message="", details={}), request_id="", vendor_at=None)
+
+    clock = Clock()
+    crew = replace(gate.crew(Locking()), clock=clock)
+    asyncio.run(crew.ask_all(gate.items([a_row(1)])))
+
+    (item,) = gate.items([a_row(1, accountNo=a_card(2))])
+    want = Want(key=item.key, id_tag=item.id_tag, card_tag=item.card_tag, product=item.query.product)
+    with gate.realm.ledger.transaction(now=clock.now(), monotonic=clock.monotonic()) as at:
+        (grant,) = at.reserve(gate.run, [want])
+    assert isinstance(grant, Locked)
+    assert grant.until > clock.now() + timedelta(hours=11.9)
 
 
 def test_what_another_process_has_in_flight_with_the_same_card_is_waited_for(gate):
