@@ -38,6 +38,7 @@ def check_sums(summary: Mapping[str, Any]) -> list[str]:
         *_cost_sums(summary),
         *_quota_sums(summary),
         *_group_sums(summary),
+        *(_report_sums(summary) if "runs" in summary else ()),
     ]
 
 
@@ -93,6 +94,13 @@ def _group_sums(summary: Mapping[str, Any]) -> Iterator[str]:
     for end in ("min", "max"):
         total = sum((Decimal(group[end]) for group in groups), Decimal(0))
         yield from _differ(f"cost.{end}", Decimal(cost[end]), f"the sum of cost_by.{end}", total)
+
+
+def _report_sums(report: Mapping[str, Any]) -> Iterator[str]:
+    """What an audit report has beside the keys of a summary."""
+    yield from _class_sums(report)
+    yield from _run_sums(report)
+    yield from _proof_sums(report)
 
 
 def _class_sums(report: Mapping[str, Any]) -> Iterator[str]:
