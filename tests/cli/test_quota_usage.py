@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import urllib.request
 
 import openpyxl
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from batchverify.cli.quota_usage import usage
 from tests.campaigns.people import people, write_sheet
+from tests.campaigns.processes import ended
 
 
 @pytest.fixture
@@ -73,6 +75,18 @@ def test_usage_adds_up_by_what_is_asked_for(desk, verified):
     for name, columns in (("ours.csv", ["核验结果 Status"]), ("jobs.csv", ["任务 Job", "文件 File"])):
         with (desk.folder / name).open(encoding="utf-8-sig", newline="") as file:
             assert next(csv.reader(file)) == [*columns, "消耗 Used", "存疑 In doubt"]
+
+
+def test_usage_of_a_job_adds_up_by_a_column_of_its_sheet(desk, vendor):
+    lines = [",".join((*person.cells, place)) for person, place in zip(people(3), ("财务", "", "财务"), strict=True)]
+    (desk.folder / "people.csv").write_text("\n".join(["姓名,身份证号,银行卡号,部门", *lines]), encoding="utf-8")
+    job = desk.run("run", "people.csv", "--yes", "--json").json["job"]
+
+    found = desk.run("quota", "usage", "--job", job, "--by", "部门", "--export", "ours.csv")
+
+    assert found.out.splitlines()[:3] == ["财务  2", "(blank)  1", "In all: 3"]
+    with (desk.folder / "ours.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.reader(file))[:2] == [["部门", "消耗 Used", "存疑 In doubt"], ["财务", "2次", "0次"]]
 
 
 def test_usage_in_json_between_two_days_of_beijing(desk, verified):
@@ -159,6 +173,39 @@ def test_without_a_terminal_nothing_is_written_down_unless_yes_is_said(desk, ven
     assert again.code == 0
     assert "Windows that agree: " in again.out
     assert "Decided" not in again.out
+
+
+def test_a_terminal_is_asked_and_no_means_no(desk, vendor, verified):
+    job = verified(False)
+    name = export(desk, vendor)
+
+    def answered(typed: bytes):
+        master, terminal = os.openpty()
+        try:
+            process = desk.begin("quota", "reconcile", name, stdin=terminal)
+            os.write(master, typed)
+            return ended(process)
+        finally:
+            os.close(terminal)
+            os.close(master)
+
+    no, yes = answered(b"n\n"), answered(b"y\n")
+
+    assert (no.code, yes.code) == (3, 0)
+    assert no.out.endswith("Nothing was changed.\n")
+    assert "Write this down? What was not billed can be asked again. [y/N]" in no.err
+    assert yes.next_arguments[:2] == ["resume", job]
+
+
+def test_what_is_in_doubt_at_other_times_is_told(desk, verified):
+    verified(True, False)
+    window = "2018-03-19 10:50:01 - 2018-03-19 11:00:01"
+    (desk.folder / "usage.csv").write_text(f"处理时间,消耗\n{window},0次\n", encoding="utf-8")
+
+    found = desk.run("quota", "reconcile", "usage.csv")
+
+    assert found.code == 0
+    assert "In doubt at other times, not judged: 2" in found.out
 
 
 def test_what_stays_undecided_ends_with_3(desk, vendor, verified):
