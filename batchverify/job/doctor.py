@@ -11,6 +11,7 @@ from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
 from batchverify.settings import KEY_FILE, Settings, app_code
 from batchverify.store.home import Home
+from batchverify.store.signing import fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
                 else f"{len(runs)} runs, every record follows from the one before."
             )
             yield Finding(what=f"{what} chains", is_well=not broken, detail=detail)
+            key = realm.vault.signer.public_key
+            yield Finding(what=f"{what} report key", is_well=True, detail=f"{key}, fingerprint {fingerprint(key)}.")
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))
 
