@@ -94,7 +94,7 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         (plan.duplicate, "duplicates"),
         (plan.blocked, "blocked"),
         (plan.reused, "reused"),
-        (plan.in_doubt, "held"),
+        (plan.in_doubt - plan.asks_of.get(RowStatus.IN_DOUBT, 0), "held"),
         (plan.locked, "locked"),
     ]
     lines = [
