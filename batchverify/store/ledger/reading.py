@@ -30,6 +30,10 @@ _BATCH = 256
 _SLOTS = ", ".join("?" * _BATCH)
 PAGE = 5_000
 
+#: When an attempt counts: by the vendor's clock, else as it was settled. An ask without an answer flew for a minute at most,
+#: whenever recovery has found it.
+COUNTED_AT = "coalesce(vendor_at, min(settled_at, reserved_at + 65000000), reserved_at)"
+
 _ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempt WHERE key IN ({_SLOTS})"
 _HOLDS = f"SELECT key, code, until FROM hold WHERE job = (SELECT number FROM job WHERE id = ?) AND key IN ({_SLOTS})"
 _PAGE = f"""
@@ -40,9 +44,9 @@ ORDER BY number LIMIT {PAGE}
 # The windows of the vendor's usage page begin at second 1 of every tenth minute, in Beijing as in UTC (VENDOR §5). The
 # first instant stands for its window; which side an exact edge is on is for `rules.windows` to say, so seconds that lie
 # on an edge are rows of their own.
-_BILL = """
+_BILL = f"""
 SELECT run.id, attempt.product, state, code, billed, min(at), count(*) FROM (
-  SELECT run, product, state, code, billed, coalesce(vendor_at, settled_at, reserved_at) AS at FROM attempt
+  SELECT run, product, state, code, billed, {COUNTED_AT} AS at FROM attempt
   WHERE run IN (SELECT run.number FROM run JOIN job ON job.number = run.job WHERE job.id = ?)
 ) AS attempt JOIN run ON run.number = attempt.run
 GROUP BY run.number, attempt.product, state, code, billed, (at - 1000000) / 600000000, (at / 1000000) % 600 = 1

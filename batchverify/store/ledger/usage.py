@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchverify.model import AttemptState, Billed, Product
-from batchverify.store.ledger.reading import Fetch
+from batchverify.store.ledger.reading import COUNTED_AT, Fetch
 from batchverify.store.ledger.rows import (
     Row,
     billed_of,
@@ -40,12 +40,12 @@ CREATE TRIGGER statement_grows BEFORE UPDATE ON statement BEGIN SELECT RAISE(ABO
 CREATE TRIGGER statement_stays BEFORE DELETE ON statement BEGIN SELECT RAISE(ABORT, 'a statement is not taken away'); END;
 """
 
-# An ask without an answer flew for a minute at most, whenever recovery has found it. Within 12 s of an edge every second is
-# a row of its own, so that whoever reads them may be as exact about edges as the seconds are.
-_USES = """
+# Within 12 s of an edge every second is a row of its own, so that whoever reads them may be as exact about edges as the
+# seconds are.
+_USES = f"""
 SELECT job.id, used.product, state, code, billed, min(at), max(at), min(coalesce(vendor_at, reserved_at)), max(latest), count(*) FROM (
   SELECT run, product, state, code, billed, vendor_at, reserved_at,
-    coalesce(vendor_at, min(settled_at, reserved_at + 65000000), reserved_at) AS at,
+    {COUNTED_AT} AS at,
     coalesce(vendor_at, settled_at, reserved_at) AS latest
   FROM attempt WHERE billed <> '0'
 ) AS used JOIN run ON run.number = used.run JOIN job ON job.number = run.job

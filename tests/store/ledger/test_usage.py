@@ -63,7 +63,9 @@ def test_what_recovery_found_days_later_was_used_when_it_was_asked(desk, make):
 
     (use,) = desk.ledger.usage().uses(since=make.START, until=make.START + DAY)
     (doubt,) = desk.ledger.usage().doubts()
+    (billed,) = desk.ledger.bill(desk.job.id)
 
+    assert billed.at == use.at
     assert (use.at, use.billed, use.state) == (make.START + 65 * SECOND, Billed.UNKNOWN, AttemptState.IN_DOUBT)
     assert (doubt.reserved_at, doubt.settled_at) == (make.START, make.START + 3 * DAY)
 
