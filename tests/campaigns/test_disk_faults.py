@@ -123,6 +123,21 @@ def test_a_run_killed_while_its_summary_is_written_is_gone_on_with_in_the_same_f
     ]
 
 
+@proves(Danger.EIO)
+@pytest.mark.slow
+def test_a_new_ledger_whose_last_write_failed_is_not_put_in_its_place(tmp_path, one_vendor):
+    # The write that turns its log on. SQLite does it with the last step of a statement of which nobody needs the rest.
+    last = [call for call in counted(tmp_path / "clean", one_vendor) if (call.name, call.place) == ("write", "new ledger")][-1]
+    room = Room(tmp_path / "room", one_vendor)
+
+    ended = room.run(Watch(place_of=place_below(tmp_path / "room"), at=last, strike=lambda: Blow.EIO.error))
+
+    assert ended.code == 5
+    assert "could not be created: disk I/O error" in ended.err
+    assert not (room.desk.home / "sandbox" / "ledger.sqlite").exists()
+    assert list(room.go_on()) == []
+
+
 @pytest.mark.slow
 def test_the_sweep_sees_a_ledger_that_looks_away_from_errors(tmp_path, one_vendor, monkeypatch):
     site = tmp_path / "planted"

@@ -219,7 +219,8 @@ def create(path: Path, *, simulated: bool) -> None:
             con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{USAGE}COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            # An error here does not raise, it leaves the mode as it was; such a file must not come to its place.
+            # Fetched, for the change is committed with the last step, and nobody hears of an error of that from a cursor that
+            # is thrown away. Then, and where the system cannot share memory, the file would be refused for ever after.
             if con.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise HomeError(
                     f"The ledger {str(path)!r} could not be created: the disk failed, or its file system cannot hold a ledger. "

@@ -54,6 +54,16 @@ def test_a_ledger_below_a_file_cannot_be_made(tmp_path):
         Ledger.open(tmp_path / "file" / "l.sqlite")
 
 
+def test_where_the_system_cannot_share_memory_no_ledger_is_made(tmp_path, monkeypatch):
+    # SQLite on its system layer for such places: it keeps the mode it has, and says so.
+    real = sqlite3.connect
+    monkeypatch.setattr("sqlite3.connect", lambda path, **told: real(f"file:{path}?vfs=unix-dotfile", uri=True, **told))
+
+    with pytest.raises(HomeError, match=r"could not be created: .* its file system cannot hold a ledger\. Nothing was sent\."):
+        Ledger.open(tmp_path / "ledger.sqlite")
+    assert not (tmp_path / "ledger.sqlite").exists()
+
+
 def test_a_failed_creation_leaves_nothing_behind(tmp_path, monkeypatch):
     from batchverify.store.ledger import schema
 
