@@ -83,7 +83,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "normal_for_full",
         "A commit does not wait for the disk (NORMAL for FULL)",
-        "store/ledger/test_schema.py::test_a_commit_waits_for_the_disk",
+        "campaigns/test_power_cut.py::test_a_power_cut_at_any_instant_forgets_no_ask_and_lets_none_be_paid_twice[first]",
         change(
             _SCHEMA,
             'second bill.\n    con.execute("PRAGMA synchronous = FULL")',

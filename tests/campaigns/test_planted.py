@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
 
-from tests.campaigns.planted import BUGS, NotPlanted, change, copy_of_the_tree, escaped, imported_from, main, plant, unplanted
+from tests.campaigns.planted import BUGS, NotPlanted, change, copy_of_the_tree, escaped, imported_from, main, plant
+from tests.campaigns.system_trace import why_not
 
 _FIRST_LINE = "from __future__ import annotations\n"
 
 
+# In the gate a machine that cannot trace is a failure, not an excuse.
+_NEEDS_STRACE = pytest.mark.skipif(bool(why_not()) and not os.environ.get("CI"), reason=why_not() or "strace is here")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.word)
+@pytest.mark.parametrize(
+    "bug",
+    [pytest.param(bug, id=bug.word, marks=_NEEDS_STRACE if "power_cut" in bug.caught_by else ()) for bug in BUGS],
+)
 def test_a_planted_bug_is_caught_by_its_test(bug, tmp_path):
     assert escaped(bug, tmp_path / "tree") == ""
-
-
-@pytest.mark.slow
-def test_without_a_bug_all_those_tests_pass(tmp_path):
-    assert unplanted(BUGS, tmp_path / "tree") == ""
 
 
 def test_every_bug_has_a_word_of_its_own():
@@ -37,7 +41,7 @@ def test_a_bug_whose_place_is_gone_is_told(tmp_path):
 
 @pytest.mark.slow
 def test_a_change_that_breaks_nothing_or_breaks_everything_does_not_count_as_caught(tmp_path):
-    bug = next(bug for bug in BUGS if bug.word == "normal_for_full")
+    bug = next(bug for bug in BUGS if bug.word == "no_id_lock")
     harmless = replace(bug, changes=(change("settings.py", _FIRST_LINE, f"{_FIRST_LINE}\n"),))
     broken = replace(bug, changes=(change("store/ledger/schema.py", _FIRST_LINE, "import nowhere\n"),))
 
