@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from batchverify.errors import BatchVerifyError, HomeError, InputError, SettingsError
 
 if TYPE_CHECKING:
-    from batchverify.api import plan_file, verify_file, verify_frame
+    from batchverify.api import plan_file, report_file, verify_file, verify_frame
     from batchverify.job import Plan
     from batchverify.report.summary import Summary
 
@@ -23,6 +23,7 @@ __all__ = [
     "SettingsError",
     "Summary",
     "plan_file",
+    "report_file",
     "verify_file",
     "verify_frame",
 ]
@@ -31,6 +32,7 @@ _WHERE = {
     "Plan": "batchverify.job",
     "Summary": "batchverify.report.summary",
     "plan_file": "batchverify.api",
+    "report_file": "batchverify.api",
     "verify_file": "batchverify.api",
     "verify_frame": "batchverify.api",
 }

@@ -12,6 +12,7 @@ from batchverify.errors import InputError
 from batchverify.job import Asking, Bounds, Delivery, Mandate, Options, Plan, Reading, Session
 from batchverify.job import plan_file as _plan_file
 from batchverify.job import run_file as _run_file
+from batchverify.job.reporting import report_job
 from batchverify.model import Field, Product, RowStatus
 from batchverify.pool import Progress
 from batchverify.report.summary import Summary
@@ -161,6 +162,18 @@ def plan_file(
         settings, output=None, product=product, reading=reading, upgrade_15=upgrade_15, reuse_days=0 if fresh else reuse_days
     )
     return _plan_file(Path(path), options, Session(settings=settings, watcher=_Watcher(None, accepted=False), built_in=sandbox))
+
+
+def report_file(job: str, path: str | Path, *, home: str | Path | None = None, lang: LangWord = "en") -> Path:
+    """Write the audit report of a job (`Summary.job`) to a .html, .pdf, .xlsx or .json, and return where it lies. Asks nothing.
+
+    Raises:
+        InputError: The job has not ended, its input is gone or was changed, or the path cannot be. Nothing was written.
+        HomeError: The ledger was changed by another hand: no report can vouch for it.
+    """
+    settings = load_settings(home=Path(home) if home is not None else None)
+    session = Session(settings=settings, watcher=_Watcher(None, accepted=False))
+    return report_job(job, Path(path), session, lang=_word(Lang, lang, of="lang"))
 
 
 def verify_frame(
