@@ -7,6 +7,7 @@ import pytest
 from batchverify.errors import InputError, SettingsError
 from batchverify.job import Bounds, Mandate, Options
 from batchverify.sandbox import Fault, Rule
+from batchverify.sandbox.bill import question_digest
 from batchverify.store.ledger import Ledger
 from tests.builders import a_card, a_row, rows
 from tests.faults import Danger, proves
@@ -60,6 +61,26 @@ def test_an_ask_that_cost_nothing_makes_room_under_the_cap(desk, sandbox):
     assert result.counts()["matched"] == 4
     assert result.json["ending"] == "open_rows"
     assert result.json["asks"]["not_billed"] == 3
+
+
+def test_a_row_that_was_throttled_when_the_cap_was_reached_was_not_run_and_has_not_failed(desk, sandbox):
+    people = rows(3)
+    question = question_digest(
+        "bank3", name=people[1]["name"], id_card=people[1]["idCard"], account_no=people[1]["accountNo"]
+    ).hex()
+    sandbox.vendor.script_faults(Rule(fault=Fault.THROTTLE_429, question=question))
+
+    capped = desk.verify(people, bounds=Bounds(max_asks=2, concurrency=1))
+
+    assert capped.statuses == ["matched", "not_run", "matched"]
+    assert (capped.column("bv_code")[1], capped.column("bv_billed")[1]) == ("budget", "0")
+    assert capped.json["asks"]["not_billed"] >= 1
+    assert capped.json["next"].startswith(f"batchverify resume {capped.job}")
+    sandbox.vendor.script_faults()
+    # It did not fail, so a rerun of what failed leaves it.
+    assert desk.rerun(capped.job).statuses == ["matched", "not_run", "matched"]
+    assert desk.resume(capped.job).statuses == ["matched"] * 3
+    assert sandbox.bill.billed() == 3
 
 
 @pytest.mark.parametrize("bound", ["max_asks", "max_yuan", "sample"])

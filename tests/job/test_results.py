@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from decimal import Decimal
 
 import pytest
 from openpyxl import load_workbook
@@ -88,6 +89,31 @@ def test_a_result_speaks_of_the_end_of_its_run_whatever_others_ask_later(desk, k
     assert sha256(first.path) == before
     assert again.json == first.json
     assert again.json["quota"] == {"total": 100, "left_before": 100, "left_after": 98, "low": False, "known": True}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_result_is_drawn_by_the_settings_of_its_run_whatever_they_are_today(desk, sandbox, kind):
+    desk.verify(rows(1, first=50))
+    with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
+        ledger.add_package("10", total=10, now=desk.session().clock.now())
+    people = [a_row(1), a_row(2, verdict="53"), a_row(3), a_row(4), a_row(5), a_row(6), a_row(7)]
+    first = desk.verify(desk.sheet(people, kind=kind), unit_price=Decimal("0.105"), lock_minutes=900, low_balance_percent=40)
+    before = sha256(first.path)
+
+    again = desk.render(
+        first.job,
+        unit_price=Decimal("0.30"),
+        lock_minutes=800,
+        low_balance_percent=5,
+        endpoint="http://127.0.0.1:9",
+        asks_per_card_per_day=1,
+    )
+
+    assert sha256(again.path) == before
+    assert again.json == first.json
+    assert first.json["quota"]["low"]
+    assert first.json["cost"]["unit_price"] == "0.105"
+    assert f"--endpoint {sandbox.endpoint}" in again.json["next"]
 
 
 def test_a_job_that_was_not_run_cannot_be_drawn(desk):
