@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class Figures:
     billed: int = 0
     not_billed: int = 0
     undecided: int = 0
+    used: int = 0
     asked_again: int = 0
     broken: list[str] = field(default_factory=list)
 
@@ -100,6 +102,7 @@ class Figures:
             f"clean windows exact: {self.clean_exact} of {self.clean}\n"
             f"alarms: {self.alarms} for {self.foreign} windows with the other user; {self.joined} joined at an edge\n"
             f"in doubt: {self.doubts}, found billed {self.billed}, not billed {self.not_billed}, undecided {self.undecided}\n"
+            f"used of the packages by us: {self.used}, as our wallet says but for what is undecided\n"
             f"asked again for nothing lost: {self.asked_again}"
         )
 
@@ -117,12 +120,17 @@ def play(folder: Path, *, seed: int) -> Figures:
             TimedDesk(folder=_made(folder / name), home=folder / name / "home", endpoint=vendor.endpoint, clock=clock)
             for name in ("ours", "theirs")
         )
+        with open_realm(ours.home, simulated=True, clock=clock) as realm:
+            for package in vendor.vendor.wallet.packages():
+                expires_at = None if package.expires_at == inf else datetime.fromtimestamp(package.expires_at, BEIJING)
+                realm.ledger.add_package(str(package.total), total=package.total, now=clock.now(), expires_at=expires_at)
         results = [_one_job(ours, theirs, clock, vendor, draw, number) for number in range(JOBS)]
         clock.leap(_BEGINS + timedelta(days=DAYS))
         exports = _exported(folder, vendor)
         found = _reconciled(exports, ours)
         _judge_windows(found, vendor, figures)
         _judge_doubts(found, results, ours, vendor, figures)
+        _judge_packages(found, ours, vendor, figures)
         _judge_again(exports, found, ours, vendor, figures)
     return figures
 
@@ -240,6 +248,20 @@ def _judge_doubts(found: Reconciliation, results: Sequence[Result], ours: TimedD
                 figures.broken.append(f"Job {number}: a row says {row['bv_billed']}, and the bill {truth}.")
             if (row["bv_status"], truth) not in {("in_doubt", "0"), ("in_doubt", "1"), ("failed", "0")}:
                 figures.broken.append(f"Job {number}: a row in doubt became {row['bv_status']}, and the bill says {truth}.")
+
+
+def _judge_packages(found: Reconciliation, ours: TimedDesk, vendor: Running, figures: Figures) -> None:
+    """What our packages have used is what the vendor's have, but for the other user's asks and for what is still in doubt."""
+    foreign = _questions(5001, 100 * JOBS)
+    theirs = sum(ask.billed and ask.question.hex() in foreign for ask in vendor.bill.asks())
+    used = sum(package.used for package in vendor.vendor.wallet.packages()) - theirs
+    with open_realm(ours.home, simulated=True, clock=ours.clock) as realm:
+        most = realm.ledger.wallet(now=ours.clock.now()).used
+    if not most - len(found.undecided) <= used <= most:
+        figures.broken.append(
+            f"Of the vendor's packages we have used {used}, and of ours {most - len(found.undecided)} to {most}."
+        )
+    figures.used = used
 
 
 def _judge_again(exports: Sequence[Path], found: Reconciliation, ours: TimedDesk, vendor: Running, figures: Figures) -> None:
