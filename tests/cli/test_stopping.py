@@ -54,11 +54,14 @@ def test_one_signal_drains_settles_writes_and_ends_with_130(desk, vendor, number
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,) * 2, (signal.SIGTERM,) * 2, (signal.SIGINT, signal.SIGTERM)], ids=["Ctrl-C", "SIGTERM", "both"]
+)
 @proves(Danger.STOPPED_TWICE)
-def test_two_signals_leave_at_once_and_what_is_in_flight_is_in_doubt(desk, vendor):
+def test_two_signals_leave_at_once_and_what_is_in_flight_is_in_doubt(desk, vendor, signals):
     vendor.post("faults", [{"fault": "never", "at": list(range(20, 400))}])
     began = time.monotonic()
-    end = _stopped(desk, vendor, signal.SIGINT, signal.SIGINT)
+    end = _stopped(desk, vendor, *signals)
 
     assert end.code == 130
     assert time.monotonic() - began < 10, "It does not wait for the deadline of 15 s."
