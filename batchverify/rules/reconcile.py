@@ -177,6 +177,7 @@ def judge(
     Newest first; windows in which nobody asked are absent.
 
     >>> from datetime import UTC
+    >>> from batchverify.rules.windows import window_of
     >>> at = datetime(2026, 11, 24, 2, 55, tzinfo=UTC)
     >>> asks = [Charge(earliest=at, latest=at, asks=6), Charge(earliest=at, latest=at, attempt=7)]
     >>> window = window_of(at)
