@@ -38,6 +38,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "above": ("{:,} more than this home can have asked", "比本工作目录可能的调用多 {:,}次"),
     "below": ("{:,} fewer than were surely answered", "比确定的调用少 {:,}次"),
     "earlier": ("an earlier export said {:,}", "此前导出为 {:,}次"),
+    "grown": (
+        "The count has grown since an earlier export: what was found not billed then may have been billed after all.",
+        "此后计数又有增加：当时判定未计费的调用可能其实已计费。",
+    ),
     "decides": ("Decided: {:,} billed, {:,} not billed", "查明：已计费 {:,}次，未计费 {:,}次"),
     "undecided": ("Still in doubt: {:,}", "仍存疑：{:,}次"),
     "outside": ("In doubt at other times, not judged: {:,}", "其他时间存疑、未判定：{:,}次"),
@@ -261,7 +265,10 @@ def _judgment_text(one: Judgment, found: Reconciliation, lang: Any) -> list[str]
     notes = [_word(name, lang, number) for name, number in (("above", one.above), ("below", one.below)) if number]
     notes += [_word("earlier", lang, found.earlier[window]) for window in one.windows if window in found.earlier]
     told = f"{_window_text(one.windows[0], one.windows[-1])}  {' · '.join([counts, *notes])}"
-    return [told, f"    {finding_text(one.finding, lang)}"]
+    lines = [told, f"    {finding_text(one.finding, lang)}"]
+    if one.above and any(found.earlier.get(window, count) < count for window, count in zip(one.windows, one.counts, strict=True)):
+        lines.append(f"    {_word('grown', lang)}")
+    return lines
 
 
 def _next_text(found: Reconciliation, settings: Settings, lang: Any) -> str:

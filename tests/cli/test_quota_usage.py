@@ -218,6 +218,20 @@ def test_what_stays_undecided_ends_with_3(desk, vendor, verified):
     assert "Still in doubt: 2" in found.out
 
 
+def test_a_count_that_has_grown_since_is_told_beside_the_alarm(desk, vendor, verified):
+    verified(False)
+    name = export(desk, vendor)
+    assert desk.run("quota", "reconcile", name, "--yes").code == 0
+    later = (desk.folder / name).read_text("gbk").replace("4次", "5次")
+    (desk.folder / "later.csv").write_text(later, "gbk")
+
+    found = desk.run("quota", "reconcile", "later.csv")
+
+    assert found.code == 3
+    assert "1 more than this home can have asked · an earlier export said 4" in found.out
+    assert "what was found not billed then may have been billed after all" in found.out
+
+
 def test_another_user_of_the_app_code_is_an_alarm_that_ends_with_3(desk, vendor, verified):
     verified()
 
