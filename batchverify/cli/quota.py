@@ -97,6 +97,7 @@ quota.add_command(reconcile)
 @click.option("--bought-at", type=Day(), help="Day of purchase, Beijing time. Default: now.")
 @click.option("--until", type=Day(), help="Day of expiry. Default: valid for ever.")
 @click.option("--used", type=Asks(), default="0", help="Asks that were gone from it before.")
+@click.option("--count", type=click.IntRange(1, 1000), default=1, help="How many of it. Default: 1.")
 @click.option("--id", "vendor_id", default="", metavar="WORD", help="The vendor's 套餐包ID.")
 @click.option("--name", metavar="WORD", help="What it is called. Default: as in the vendor's console.")
 @_sandbox_option
@@ -105,7 +106,7 @@ quota.add_command(reconcile)
 @given_options.home_options
 def add(size: str | None, from_list: str | None, orders: Path | None, **given: Any) -> int:
     """Enter a package of SIZE asks, one of the price list, or all orders of a file."""
-    from batchverify.cli.quota_show import entered_text, package_json
+    from batchverify.cli.quota_show import entered_text, package_json, shown_id
     from batchverify.job.wallet import enter_orders, enter_packages
 
     if sum(choice is not None for choice in (size, from_list, orders)) != 1:
@@ -115,10 +116,11 @@ def add(size: str | None, from_list: str | None, orders: Path | None, **given: A
         entered = enter_orders(session, orders)
     else:
         package, purchase = _bought(size, from_list, given)
-        entered = enter_packages(session, [package], purchase=purchase)
+        entered = enter_packages(session, [package] * given["count"], purchase=purchase)
     if given["as_json"]:
         packages = [package_json(package) for package in entered.packages]
-        print_out({"packages": packages, "orders_only": entered.orders_only, "known": entered.known})
+        refunded = [shown_id(package) for package in entered.refunded]
+        print_out({"packages": packages, "orders_only": entered.orders_only, "known": entered.known, "refunded": refunded})
     else:
         print_out(entered_text(entered, given_options.lang_of(settings)))
     return 0
@@ -298,6 +300,8 @@ def _bought(size: str | None, from_list: str | None, given: dict[str, Any]) -> t
     # A bare size says nothing of its price: it may have been bought at another one.
     is_priced = listed is not None and (from_list is not None or "/" in spelled)
     price: Decimal | None = given["price"] if given["price"] is not None else listed.price if listed and is_priced else None
+    if given["vendor_id"] and given["count"] > 1:
+        raise InputError("An --id is that of one package. Enter several one by one, or leave their IDs out. Nothing was entered.")
     bought_at: datetime | None = given["bought_at"]
     package = NewPackage(
         label=given["name"] or USUAL_NAME,
@@ -310,7 +314,7 @@ def _bought(size: str | None, from_list: str | None, given: dict[str, Any]) -> t
     )
     if given["order_number"] is None:
         return package, None
-    if price is None or given["voucher"] > price:
+    if price is None or given["voucher"] > price * given["count"]:
         raise InputError("An order for the invoice needs its --price, which is no less than the --voucher. Nothing was entered.")
     from batchverify.job.clock import SystemClock
 
@@ -318,7 +322,7 @@ def _bought(size: str | None, from_list: str | None, given: dict[str, Any]) -> t
         order=given["order_number"].strip(),
         product=given["name"] or USUAL_NAME,
         paid_at=bought_at or SystemClock().now(),
-        paid=price - given["voucher"],
+        paid=price * given["count"] - given["voucher"],
         voucher=given["voucher"],
     )
     return package, purchase

@@ -60,6 +60,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "entered": ("Entered", "已录入"),
     "orders_only": ("Entered for the invoice, with no package of this product", "仅录入订单（用于发票），无本产品套餐包"),
     "known": ("Entered before, left as they are", "此前已录入，未作更改"),
+    "refunded": (
+        "Refunded and still counted; take it out with `quota remove` if the vendor has taken it back",
+        "订单已退款，套餐包仍计入额度；如服务商已收回，请用 quota remove 移除",
+    ),
     "removed": ("The package {} is taken out.", "套餐包 {} 已移除。"),
     "needed": ("Asks needed", "需要调用"),
     "in_wallet": ("left in the wallet", "剩余额度"),
@@ -142,6 +146,8 @@ def entered_text(entered: Entered, lang: Lang) -> str:
     for name, orders in (("orders_only", entered.orders_only), ("known", entered.known)):
         if orders:
             lines.append(f"{word(name, lang)}: {', '.join(orders)}")
+    if entered.refunded:
+        lines.append(f"{word('refunded', lang)}: {', '.join(shown_id(package) for package in entered.refunded)}")
     return "\n".join(lines)
 
 
@@ -254,7 +260,7 @@ def _row(package: Package, held: Holdings, lang: Lang) -> list[str]:
     from batchverify.job.wallet import state_of
 
     return [
-        package.vendor_id or str(package.number),
+        shown_id(package),
         package.label,
         f"{package.used}/{package.total}",
         _span(package, lang),
@@ -263,9 +269,14 @@ def _row(package: Package, held: Holdings, lang: Lang) -> list[str]:
     ]
 
 
+def shown_id(package: Package) -> str:
+    """The vendor's ID, or our number where none was entered. `remove` knows it by this."""
+    return package.vendor_id or str(package.number)
+
+
 def _name(package: Package) -> str:
     price = "" if package.price is None else f" · ¥{yuan(package.price)}"
-    return f"{package.vendor_id or package.number} · {package.label} · {package.used}/{package.total}{price}"
+    return f"{shown_id(package)} · {package.label} · {package.used}/{package.total}{price}"
 
 
 def _span(package: Package, lang: Lang) -> str:

@@ -72,11 +72,16 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """What was entered: packages, orders that came without one, and orders that were known already."""
+    """What was entered: packages, orders that came without one, orders that were known already.
+
+    `refunded` are packages whose order was taken back; they are counted until somebody takes them out, since a refund may
+    be of a part only.
+    """
 
     packages: tuple[Package, ...] = ()
     orders_only: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    refunded: tuple[Package, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +165,9 @@ def enter_orders(session: Session, path: Path) -> Entered:
                 packages += entered
             else:
                 only.append(line.order)
-    return Entered(packages=tuple(packages), orders_only=tuple(only), known=tuple(known))
+        taken_back = {line.order for line in lines if line.is_refund} - set(known)
+        refunded = tuple(package for package in realm.ledger.packages() if package.order in taken_back)
+    return Entered(packages=tuple(packages), orders_only=tuple(only), known=tuple(known), refunded=refunded)
 
 
 def _package_of(line: OrderLine, asks: int) -> NewPackage:

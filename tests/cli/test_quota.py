@@ -146,6 +146,7 @@ def test_a_price_is_the_lists_where_the_list_is_named_and_else_what_was_given(qu
         (["10", "--used", "11"], "with 11 used cannot be"),
         (["10", "--order", "A1"], "needs its --price"),
         (["10", "--order", "A1", "--price", "19", "--voucher", "20"], "no less than the --voucher"),
+        (["10", "--count", "2", "--id", "1"], "An --id is that of one package"),
         (["10", "--bought-at", "2099-01-01"], "The day of purchase is in the future"),
         (["10", "--bought-at", "2026-01-02", "--until", "2026-01-01"], "cannot expire before it was bought"),
         (["10", "--bought-at", "soon"], "'soon' is no day such as 2026-11-24."),
@@ -201,6 +202,39 @@ def test_orders_copied_from_the_vendors_page_are_entered_once_with_their_package
     assert (first.json["orders_only"], first.json["known"]) == (["A3", "A1"], [])
     assert again.out == "Entered before, left as they are: A1, A2, A3, A1, A5\n"
     assert quota("list", "--json").json["count"] == 3
+
+
+def test_several_packages_of_one_order_are_entered_together(quota):
+    entered = quota(
+        "add", "--from-list", 100, "--count", 3, "--order", "C1", "--voucher", "7", "--bought-at", "2026-03-05", "--json"
+    )
+
+    assert [(one["total"], one["yuan"], one["order"]) for one in entered.json["packages"]] == [(100, "19.00", "C1")] * 3
+    (march,) = quota("invoice", "--from", "2026-03", "--json").json["applications"]
+    assert (march["amount"], march["vouchers"]) == ("50.00", "7.00")
+
+
+def test_a_refunded_package_is_named_until_somebody_takes_it_out(quota, orders):
+    entered = quota("add", "--orders", orders, "--lang", "en")
+
+    assert entered.out.splitlines()[-1] == (
+        "Refunded and still counted; take it out with `quota remove` if the vendor has taken it back: 1"
+    )
+    assert quota("remove", "1").code == 0
+    assert [one["order"] for one in quota("list", "--json").json["packages"]] == ["A5", "A2"]
+    assert "Refunded" not in quota("add", "--orders", orders, "--lang", "en").out
+
+
+def test_an_order_that_looks_like_a_formula_is_none_on_the_statement(quota, orders, tmp_path):
+    orders.write_text(ORDERS.splitlines()[1] + "\n=1+1,=HYPERLINK(1),订单,,2026-01-12,,19.00,\n", "utf-8")
+    quota("add", "--orders", orders)
+
+    for name in ("invoice.csv", "invoice.xlsx"):
+        assert quota("invoice", "--from", "2026-01", "-o", tmp_path / name).code == 0
+
+    assert "'=1+1,'=HYPERLINK(1)," in (tmp_path / "invoice.csv").read_text("utf-8-sig")
+    (sheet,) = load_workbook(tmp_path / "invoice.xlsx").worksheets
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s", "n"}
 
 
 def test_a_line_that_is_not_understood_leaves_all_orders_out(quota, orders):
@@ -372,6 +406,29 @@ def test_a_file_needs_what_its_plan_would_ask(quota, desk, sandbox):
 @pytest.mark.parametrize("needed", ["gone.xlsx", "1000000000000000"])
 def test_what_is_neither_a_number_nor_a_file_is_refused(quota, needed):
     assert quota("plan", needed).code == 2
+
+
+@pytest.mark.parametrize(
+    ("lang", "lines"),
+    [
+        (
+            "en",
+            [
+                "Left in the wallet: 3 · 2 more are needed than are left · less than 20 % of the packages is left, time to buy",
+                "Cheapest to buy: 1 × 100 = ¥19.00",
+            ],
+        ),
+        ("zh", ["剩余额度: 3 · 还差 2 次 · 套餐余量不足 20%，请及时续费", "最省的购买方式: 1 × 100 = ¥19.00"]),
+    ],
+)
+def test_a_plan_says_what_the_wallet_lacks_and_what_to_buy(quota, desk, home, lang, lines):
+    quota("add", 100, "--used", 97, "--sandbox")
+
+    planned = CliRunner().invoke(
+        cli, ["plan", str(desk.sheet(rows(5))), "--sandbox", "--home", str(home), "--lang", lang], standalone_mode=False
+    )
+
+    assert [line for line in planned.stdout.splitlines() if line in lines] == lines
 
 
 # Which statuses are billed -------------------------------------------------------------------------------------------
