@@ -13,11 +13,11 @@ import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as Unreadable
 
 from batchverify.errors import SettingsError
@@ -29,7 +29,10 @@ VENDOR_ENDPOINT = "https://bcard3and4.market.alicloudapi.com"
 BALANCE_ENDPOINT = "https://market.aliyuncs.com"
 KEY_FILE = "appcode"
 #: What a file in the current folder may not say.
-_NOT_HERE = frozenset({"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode"})
+_NOT_HERE = frozenset(
+    {"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode", "alert_urls", "approval"}
+    | {"keep_answers_days", "keep_codes_days", "keep_audit_days"}
+)
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
 _SPELLED = {"app_code": "BATCHVERIFY_APPCODE"}
@@ -43,7 +46,7 @@ class _Here(TomlConfigSettingsSource):
         if named:
             raise SettingsError(
                 f"batchverify.toml in the current folder names {named[0]!r}, and that file may be a stranger's: it would say who gets "
-                "the people and the AppCode. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+                "the people and the AppCode, who is told, who approves, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
             )
         return super().__call__()
 
@@ -71,6 +74,13 @@ class Settings(BaseSettings):
     billed: dict[str, Billed] = Field(default_factory=dict)
     balance_endpoint: str = BALANCE_ENDPOINT
     low_balance_percent: int = Field(default=20, ge=0, le=100)
+    # Each may hold a token, so they are shown nowhere.
+    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), exclude=True)
+    approval: bool = False
+
+    keep_answers_days: float = Field(default=30, ge=0, le=36_500)
+    keep_codes_days: float = Field(default=180, ge=1, le=36_500)
+    keep_audit_days: float = Field(default=1_095, ge=1_095, le=36_500)
 
     # The publisher's side is limited to 500 a second (VENDOR §4); the buyer's own limit is unpublished, so it is found out.
     # Slower than one ask in 100 s, a single process would hold up all the others on its home for as long.
@@ -83,6 +93,12 @@ class Settings(BaseSettings):
     )  # 12 h, as the vendor says, and 10 min for the difference of two clocks
     breaker_pause_seconds: float = Field(default=30, gt=0, le=3600)
     back_off_seconds: float = Field(default=1, gt=0, le=3600)
+
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _several(cls, given: Any) -> Any:
+        """In the environment they stand in one line, with spaces between."""
+        return given.split() if isinstance(given, str) else given
 
     @classmethod
     def settings_customise_sources(

@@ -170,7 +170,9 @@ def test_an_app_code_file_of_odd_bytes_is_refused_and_no_crash(home):
         app_code(load_settings(home=home), home)
 
 
-@pytest.mark.parametrize("name", ["endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint"])
+@pytest.mark.parametrize(
+    "name", ["endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint", "alert_urls", "approval", "keep_codes_days"]
+)
 def test_a_file_that_came_with_the_spreadsheet_does_not_say_who_gets_the_people(home, tmp_path, name):
     (tmp_path / "batchverify.toml").write_text(f'{name} = "https://{CANARY}.example"\n')
 
@@ -179,7 +181,7 @@ def test_a_file_that_came_with_the_spreadsheet_does_not_say_who_gets_the_people(
 
     assert str(caught.value) == (
         f"batchverify.toml in the current folder names {name!r}, and that file may be a stranger's: it would say who gets "
-        "the people and the AppCode. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+        "the people and the AppCode, who is told, who approves, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
     )
 
 
@@ -188,3 +190,22 @@ def test_the_config_of_the_home_may_say_who_is_asked(home):
     (home / "config.toml").write_text('endpoint = "https://vendor.example"\n')
 
     assert load_settings(home=home).endpoint == "https://vendor.example"
+
+
+def test_places_for_alerts_stand_in_one_line_of_the_environment_and_are_shown_nowhere(home, monkeypatch):
+    monkeypatch.setenv("BATCHVERIFY_ALERT_URLS", f"json://{CANARY}.example  mailto://{CANARY}:pass@example.com")
+
+    settings = load_settings(home=home)
+
+    assert [url.get_secret_value() for url in settings.alert_urls] == [
+        f"json://{CANARY}.example",
+        f"mailto://{CANARY}:pass@example.com",
+    ]
+    assert CANARY not in f"{settings!r}{settings.model_dump()}{settings.model_dump_json()}"
+
+
+def test_places_for_alerts_are_a_list_in_the_config_of_the_home(home):
+    home.mkdir()
+    (home / "config.toml").write_text('alert_urls = ["json://one.example", "json://two.example"]\n')
+
+    assert len(load_settings(home=home).alert_urls) == 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from batchverify.cli import options as given_options
+from batchverify.cli.keeping import forget, purge
 from batchverify.cli.quota import quota
 from batchverify.cli.report import report
 from batchverify.cli.template import template
@@ -35,6 +36,8 @@ def cli() -> None:
 
 
 cli.add_command(quota)
+cli.add_command(purge)
+cli.add_command(forget)
 cli.add_command(report)
 cli.add_command(template)
 
@@ -254,6 +257,8 @@ def jobs(**given: Any) -> int:
 
 def _ended(job: Job, runs: Sequence[Run]) -> str:
     """How a job stands, in a word or two."""
+    if job.closed_at is not None:
+        return "erased"
     if job.finished_at is not None:
         return "finished"
     if not runs:

@@ -47,6 +47,8 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
             )
             runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
             broken = [run.id for run in runs if not realm.ledger.verify_chain(run.id) or realm.ledger.misfits(run.id)]
+            if not realm.ledger.retention().chain_holds():
+                broken.append("the chain of erasures")
             detail = (
                 f"Runs whose record was changed: {', '.join(broken)}."
                 if broken
