@@ -431,6 +431,25 @@ def test_a_plan_says_what_the_wallet_lacks_and_what_to_buy(quota, desk, home, la
     assert [line for line in planned.stdout.splitlines() if line in lines] == lines
 
 
+def test_the_bill_is_split_by_the_column_that_run_and_render_name(desk, home):
+    path = desk.sheet([a_row(1, 部门="甲", 项目="X"), a_row(2, 部门="乙", 项目="X")])
+
+    def split(*arguments: str) -> tuple[str, dict[str, int], str]:
+        ended = CliRunner().invoke(cli, [*arguments, "--json", "--home", str(home)], standalone_mode=False)
+        document = json.loads(ended.stdout)
+        return (
+            document["cost_by"]["column"],
+            {one["value"]: one["asks"] for one in document["cost_by"]["groups"]},
+            document["job"],
+        )
+
+    column, groups, job = split("run", str(path), "--sandbox", "--yes", "--cost-by", "部门")
+    assert (column, groups) == ("部门", {"甲": 1, "乙": 1})
+    assert split("render", job)[:2] == (column, groups)
+    assert split("render", job, "--cost-by", "项目")[:2] == ("项目", {"X": 2})
+    assert split("resume", job, "--yes", "--cost-by", "E")[:2] == ("项目", {"X": 2})
+
+
 # Which statuses are billed -------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from openpyxl import load_workbook
 
+import batchverify as bv
 from batchverify.errors import InputError
 from batchverify.job import Delivery, Options, cost_by
 from batchverify.model import Billed
@@ -14,7 +15,7 @@ from batchverify.report.summary import Bill, GroupBill, Tally
 from batchverify.rules.sums import check_sums
 from batchverify.sandbox.faults import Fault, Rule
 from batchverify.words import Lang
-from tests.builders import a_row, rows
+from tests.builders import a_row, a_sheet, rows
 
 
 def by(column, **delivery) -> Options:
@@ -58,6 +59,14 @@ def test_what_an_earlier_job_answered_is_saved_and_not_asked(desk):
     result = desk.verify([a_row(1, 部门="甲"), a_row(2, 部门="乙"), a_row(3, 部门="乙")], options=by("部门"))
 
     assert groups_of(result) == {"甲": (0, 0, 0, 1), "乙": (1, 1, 0, 1)}
+
+
+def test_from_python_the_column_is_a_keyword(home, tmp_path):
+    path = a_sheet(tmp_path, [a_row(1, 部门="甲"), a_row(2, 部门="乙"), a_row(1, 部门="乙")])
+
+    summary = bv.verify_file(path, sandbox=True, home=home, yes=True, cost_by="部门")
+
+    assert [(one.value, one.asks, one.saved) for one in summary.bill.groups] == [("乙", 1, 1), ("甲", 1, 0)]
 
 
 def test_a_job_keeps_its_column_and_can_be_drawn_by_another_one(desk):
