@@ -135,7 +135,9 @@ delivery_options = _stack(
         help="Result file. Default: NAME.verified.xlsx or .csv beside the input.",
     ),
     click.option("--mask", is_flag=True, help="Mask names and numbers in the result."),
-    click.option("--cost-by", metavar="COLUMN", help="Split the bill by a column of the sheet: header, letters or number."),
+    click.option(
+        "--cost-by", metavar="COLUMN", help="Split the bill by a column of the sheet: header, letters or number; empty for none."
+    ),
     lang_option,
 )
 mandate_options = _stack(
@@ -189,7 +191,7 @@ def options_of(given: Mapping[str, Any], settings: Settings) -> Options:
             reuse_days_other=settings.reuse_days_other if days is None else days,
         ),
         delivery=Delivery(
-            output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask")), cost_by=given.get("cost_by")
+            output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask")), cost_by=given.get("cost_by") or None
         ),
         mandate=Mandate(
             purpose=given.get("purpose", ""), authorization=given.get("authorization", ""), operator=settings.operator
@@ -233,7 +235,7 @@ def with_output(options: Options, given: Mapping[str, Any]) -> Options:
     if given.get("mask"):
         delivery = replace(delivery, mask=True)
     if given.get("cost_by") is not None:
-        delivery = replace(delivery, cost_by=given["cost_by"])
+        delivery = replace(delivery, cost_by=given["cost_by"] or None)
     return replace(options, delivery=delivery)
 
 

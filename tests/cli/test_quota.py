@@ -448,6 +448,8 @@ def test_the_bill_is_split_by_the_column_that_run_and_render_name(desk, home):
     assert split("render", job)[:2] == (column, groups)
     assert split("render", job, "--cost-by", "项目")[:2] == ("项目", {"X": 2})
     assert split("resume", job, "--yes", "--cost-by", "E")[:2] == ("项目", {"X": 2})
+    whole = CliRunner().invoke(cli, ["render", job, "--json", "--home", str(home), "--cost-by", ""], standalone_mode=False)
+    assert "cost_by" not in json.loads(whole.stdout)
 
 
 # Which statuses are billed -------------------------------------------------------------------------------------------
