@@ -7,6 +7,8 @@ thing, a place and a remedy, and never hold the content of a cell. Any exception
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class BatchVerifyError(Exception):
     """Everything this package raises on purpose. `exit_code` is what the command line ends with."""
@@ -29,14 +31,19 @@ class HomeError(BatchVerifyError):
 
 
 class AskError(BatchVerifyError):
-    """One ask did not bring an answer. `code` is the word shown in `bv_code`; the subclass says what it means for the bill."""
+    """One ask did not bring an answer. `code` is the word shown in `bv_code`; the subclass says what it means for the bill.
+
+    `request_id` and `vendor_at` are the gateway's, where the head of an answer came all the same: by its own clock the vendor
+    counts the ask, if it does.
+    """
 
     exit_code = 3
 
-    def __init__(self, message: str, *, code: str, request_id: str = "") -> None:
+    def __init__(self, message: str, *, code: str, request_id: str = "", vendor_at: datetime | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.request_id = request_id
+        self.vendor_at = vendor_at
 
 
 class NotSent(AskError):

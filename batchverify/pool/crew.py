@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from batchverify.errors import AskError
 from batchverify.model import Attempt, AttemptState, Billed, Reply, RowStatus
 from batchverify.pool.agenda import Agenda, Item
-from batchverify.pool.settled import attempt_of, billed_without_answer, settlement_of, with_lock
+from batchverify.pool.settled import attempt_of, billed_without_answer, failure_of, settlement_of, with_lock
 from batchverify.pool.terms import Asker, Clock, Limits, Progress, StopSwitch
 from batchverify.rules.pace import Breaker, Pace
 from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
@@ -317,8 +317,7 @@ class Crew:
             case StopRun(reason=reason, state=state):
                 self._tally[RowStatus.IN_DOUBT] += state is AttemptState.IN_DOUBT
                 self._reason = self._reason or reason
-        billed = billed_without_answer(state)
-        self._end(item, Settlement(attempt=number, state=state, code=error.code, billed=billed, request_id=error.request_id))
+        self._end(item, failure_of(number, error, state=state))
         if again is not None:
             self._agenda.defer(replace(item, tries=item.tries + 1), until=self.clock.monotonic() + again)
         if self._tally[RowStatus.IN_DOUBT] > max(_LEAST_DOUBT, self._sent * _DOUBT_SHARE):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from batchverify.errors import AskError
 from batchverify.model import Attempt, AttemptState, Billed, Reply
 from batchverify.pool.agenda import Item
 from batchverify.store.ledger import Run, Settlement
@@ -57,3 +58,15 @@ def with_lock(settlement: Settlement, *, until: datetime) -> Settlement:
     Counted from the answer, a wall clock that is set forward in between would take as much off the lock.
     """
     return settlement if settlement.lock_until is None else replace(settlement, lock_until=until)
+
+
+def failure_of(number: int, error: AskError, *, state: AttemptState) -> Settlement:
+    """Give how an attempt without an answer ends, with what the gateway said all the same: whoever reconciles needs it."""
+    return Settlement(
+        attempt=number,
+        state=state,
+        code=error.code,
+        billed=billed_without_answer(state),
+        request_id=error.request_id,
+        vendor_at=error.vendor_at,
+    )

@@ -16,7 +16,7 @@ from typing import Self
 
 import httpx
 
-from batchverify.errors import InDoubt, NotSent, SettingsError
+from batchverify.errors import AskError, InDoubt, NotSent, SettingsError
 from batchverify.model import Query, Reply, Secret
 from batchverify.vendor import gateway
 from batchverify.vendor.answers import parse_answer
@@ -138,16 +138,23 @@ class Client:
                 code=_SHOWN_CODES.get(error.code, error.code),
             ) from None
         except Left as error:
+            date, request_id = _two_headers(error.headers)
             raise InDoubt(
                 f"The ask to {self._host!r} was sent. {_LEFT[error.code]}. It may have been billed; compare the vendor's usage.",
                 code=_SHOWN_CODES.get(error.code, error.code),
+                request_id=gateway.request_id_of({"x-ca-request-id": request_id}),
+                vendor_at=_vendor_at(date),
             ) from None
-        if raw.status != _OK:
-            raise gateway.refusal(raw.status, httpx.Response(raw.status, headers=raw.headers).headers)
         date, request_id = _two_headers(raw.headers)
-        request_id = gateway.request_id_of({"x-ca-request-id": request_id})
-        answer = parse_answer(raw.body, query=query, request_id=request_id)
-        return Reply(answer=answer, request_id=request_id, vendor_at=_vendor_at(date))
+        request_id, vendor_at = gateway.request_id_of({"x-ca-request-id": request_id}), _vendor_at(date)
+        try:
+            if raw.status != _OK:
+                raise gateway.refusal(raw.status, httpx.Response(raw.status, headers=raw.headers).headers)
+            answer = parse_answer(raw.body, query=query, request_id=request_id)
+        except AskError as error:
+            error.vendor_at = vendor_at
+            raise
+        return Reply(answer=answer, request_id=request_id, vendor_at=vendor_at)
 
 
 def _two_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:

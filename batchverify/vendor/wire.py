@@ -11,7 +11,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -40,7 +40,12 @@ class NeverLeft(WireError):
 
 
 class Left(WireError):
-    """The message left, perhaps in part: timeout, reset, truncated, too_large, wrong_encoding, not_http."""
+    """The message left, perhaps in part: timeout, reset, truncated, too_large, wrong_encoding, not_http.
+
+    `headers` are the fields of the answer's head, as far as a whole one came.
+    """
+
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +342,8 @@ class _Connection(asyncio.Protocol):
     def _end(self, ended: RawAnswer | Left) -> None:
         """End the exchange, if there is one. What did not end well ends the connection too."""
         if isinstance(ended, Left):
+            if self._head_read and self._status >= _FIRST_FINAL_STATUS:
+                ended.headers = tuple(self._headers)
             self.abort()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(ended)

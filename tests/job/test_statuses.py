@@ -3,8 +3,9 @@
 import pytest
 
 from batchverify.job import Asking, Options
-from batchverify.model import CheckLevel, Product
+from batchverify.model import AttemptState, CheckLevel, Product
 from batchverify.sandbox import Fault, Rule
+from batchverify.store.ledger import Ledger
 from tests.builders import a_card, a_row, an_id, rows
 from tests.faults import Danger, proves
 
@@ -227,3 +228,34 @@ def test_after_a_203_other_rows_with_the_id_are_locked_and_not_asked(desk, sandb
     assert again.column("bv_billed") == ["1", "0", "0", "1"]
     assert again.column("bv_retry_at") == result.column("bv_retry_at")
     assert (sandbox.bill.total(), sandbox.bill.asked_while_locked) == (3, 0)
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML, Fault.TRUNCATED_LENGTH, Fault.ERROR_504, Fault.UNKNOWN_STATUS])
+def test_a_doubt_keeps_what_reconciling_needs(desk, sandbox, fault):
+    """Run and request id, the vendor's time where its head came, and ours on both sides of it."""
+    sandbox.vendor.script_faults(Rule(fault=fault))
+
+    result = desk.verify([a_row(1)])
+
+    (asked,) = sandbox.bill.asks()
+    with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
+        (attempt,) = ledger.asks_of(result.job)
+        (bill,) = ledger.bill(result.job)
+    assert (attempt.state, attempt.run) == (AttemptState.IN_DOUBT, result.json["run"])
+    assert attempt.request_id == asked.request_id
+    assert attempt.vendor_at is not None
+    assert abs(attempt.vendor_at.timestamp() - asked.received_at) <= 1
+    assert attempt.reserved_at.timestamp() <= asked.received_at <= attempt.settled_at.timestamp()
+    assert bill.at == attempt.vendor_at
+
+
+def test_a_doubt_without_any_answer_keeps_our_time_on_both_sides(desk, sandbox):
+    sandbox.vendor.script_faults(Rule(fault=Fault.RESET_AFTER))
+
+    result = desk.verify([a_row(1)])
+
+    (asked,) = sandbox.bill.asks()
+    with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
+        (attempt,) = ledger.asks_of(result.job)
+    assert (attempt.vendor_at, attempt.request_id) == (None, "")
+    assert attempt.reserved_at.timestamp() <= asked.received_at <= attempt.settled_at.timestamp()

@@ -170,6 +170,37 @@ def test_under_every_fault_an_ask_is_one_request_and_its_error_says_what_it_mean
     leaks_nothing(caught.value)
 
 
+WITH_A_HEAD = {
+    "html": (says(answer(body=b"<html></html>")), "html"),
+    "cut in the middle": (says(answer()[:-9], then="close"), "truncated"),
+    "unknown status": (says(answer({**FIELDS, "status": "777"})), "unknown_status"),
+    "another person": (says(answer({**FIELDS, "name": "李四"})), "bad_echo"),
+    "compressed": (says(answer(more="Content-Encoding: gzip\r\n")), "wrong_encoding"),
+}
+
+
+@pytest.mark.parametrize("fault", WITH_A_HEAD)
+def test_of_a_doubt_whose_answer_had_a_head_the_vendors_time_and_request_id_are_kept(fault, listen, run, query):
+    script, code = WITH_A_HEAD[fault]
+
+    with pytest.raises(InDoubt) as caught:
+        run(ask_once(listen(script), query))
+
+    assert caught.value.code == code
+    assert caught.value.vendor_at == datetime(2026, 11, 24, 2, 50, 1, tzinfo=UTC)
+    assert caught.value.request_id == REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    "script", [silence, says(b"HTTP/1.1 103 Early Hints\r\nDate: Tue, 24 Nov 2026 02:50:01 GMT\r\n\r\n", then="close")]
+)
+def test_without_the_head_of_a_final_answer_a_doubt_has_no_time_of_the_vendors(script, listen, run, query):
+    with pytest.raises(InDoubt) as caught:
+        run(ask_once(listen(script), query, deadline_seconds=0.3))
+
+    assert (caught.value.vendor_at, caught.value.request_id) == (None, "")
+
+
 def test_the_words_of_a_doubt_name_host_reason_and_remedy(listen, run, query):
     with pytest.raises(InDoubt) as caught:
         run(ask_once(listen(silence), query, deadline_seconds=0.1))
