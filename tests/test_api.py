@@ -224,3 +224,16 @@ def test_what_is_promised_is_what_can_be_imported():
     for name in bv.__all__:
         assert hasattr(bv, name)
     assert "sandbox" in inspect.signature(bv.verify_file).parameters
+
+
+def test_an_audit_report_is_written_and_where_it_lies_given_back(ask, sandbox, tmp_path, capfd):
+    summary = bv.verify_file(a_sheet(tmp_path, rows(2)), yes=True, **ask)
+
+    written = bv.report_file(summary.job, tmp_path / "report.html", home=ask["home"], lang="zh")
+
+    assert written == tmp_path / "report.html"
+    assert "审计报告" in written.read_text("utf-8")
+    assert sandbox.bill.total() == 2
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(InputError, match="lang knows no 'fr'"):
+        bv.report_file(summary.job, tmp_path / "report.html", home=ask["home"], lang="fr")

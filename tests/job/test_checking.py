@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from batchverify.errors import InputError
 from batchverify.job import Bounds, Session
@@ -619,3 +622,101 @@ def test_a_row_that_does_not_stand_under_the_root_has_no_proof_whoever_signs_it(
 
     assert "The row does not stand under the root." in case.check(forged, key=signer.public_key, alone=True).wrong
     assert not case.check(forged).is_genuine
+
+
+# Pages that show something else ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def forms(case) -> dict[str, Path]:
+    """Draw the report in every form."""
+    return {
+        suffix: report_job(case.job, case.at(f"report{suffix}"), case.session, lang=Lang.ZH)
+        for suffix in (".html", ".xlsx", ".pdf")
+    }
+
+
+def test_every_form_is_genuine_with_the_key_alone(case, forms):
+    for path in forms.values():
+        found = check_report(path, case.elsewhere(), key=case.document["signer"]["public_key"])
+        assert (found.wrong, found.well[-1]) == ([], "It shows what was signed, and nothing else.")
+
+
+def test_a_page_that_shows_another_figure_than_it_carries_is_not_genuine(case, forms):
+    page = forms[".html"].read_text("utf-8")
+    forged = case.at("forged.html")
+    for old, new in (
+        ('<dd class="text">6</dd>', '<dd class="text">7</dd>'),
+        ("</main>", "<p>all well</p></main>"),
+        ("不一致", "一致"),
+    ):
+        assert old in page
+        forged.write_text(page.replace(old, new, 1), "utf-8")
+        found = check_report(forged, case.session, key=None)
+        assert re.match(r"The page does not show what was signed: line \d+ of its source was changed\.", found.wrong[0])
+    forged.write_text(page + "<!-- more -->", "utf-8")
+    assert check_report(forged, case.session, key=None).wrong[0].startswith("The page does not show what was signed.")
+
+
+def test_a_workbook_that_shows_another_figure_than_it_carries_is_not_genuine(case, forms):
+    again = case.at("again.xlsx")
+    book = load_workbook(forms[".xlsx"])
+    book.save(again)
+    assert check_report(again, case.session, key=None).is_genuine  # saved by another program, with the same texts
+
+    book.worksheets[0]["B8"] = "7"
+    book.save(again)
+    found = check_report(again, case.session, key=None)
+    assert found.wrong[0].startswith("Cells do not show what was signed: 审计报告!B8.")
+
+
+def test_a_pdf_of_other_pages_than_it_carries_is_not_genuine(case, forms):
+    pdf = forms[".pdf"].read_bytes()
+    forged = case.at("forged.pdf")
+    for changed in (pdf + b"\n", pdf.replace(b"/Count ", b"/Count  ", 1)):
+        forged.write_bytes(changed)
+        found = check_report(forged, case.session, key=None)
+        assert found.wrong[0].startswith("The pages are not those that this machine draws of what is signed")
+
+
+def test_a_pdf_that_cannot_be_drawn_here_is_not_called_genuine(case, forms, monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+
+    found = check_report(forms[".pdf"], case.session, key=None)
+
+    assert found.wrong[0].startswith("What it shows could not be compared with what is signed. A PDF needs the extra 'pdf'.")
+
+
+def test_a_changed_document_within_a_page_is_not_genuine(case, forms):
+    page = forms[".html"].read_text("utf-8")
+    forged = case.at("forged.html")
+    matched = case.document["status"]["matched"]
+    changed = page.replace(f"&quot;matched&quot;:{matched},", f"&quot;matched&quot;:{matched + 1},", 1)
+    assert changed != page
+    forged.write_text(changed, "utf-8")
+
+    found = check_report(forged, case.session, key=None)
+
+    assert "Input and ledger say otherwise about status.matched." in found.wrong
+
+
+@pytest.mark.parametrize("byte", range(0, 97, 16))
+def test_a_page_cut_off_or_with_another_byte_is_not_genuine(case, forms, byte):
+    for suffix, path in forms.items():
+        content = path.read_bytes()
+        at = len(content) * byte // 97
+        for changed in (content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :], content[:at]):
+            forged = case.at(f"forged{suffix}")
+            forged.write_bytes(changed)
+            try:
+                found = check_report(forged, case.session, key=None)
+            except InputError:
+                continue
+            # A byte of a workbook's zip that no reader looks at shows nothing to anybody.
+            assert not found.is_genuine or suffix == ".xlsx"
+
+
+def test_findings_are_told_to_scripts_as_json(case):
+    found = case.check()
+
+    assert found.as_json() == {"file": "report.json", "genuine": True, "well": found.well, "wrong": [], "notes": []}
