@@ -34,7 +34,7 @@ _SETTINGS = (
     "low_balance_percent",
 )
 _FEN = 100
-_TIME = 19
+_TIME, _DAY = 19, 10
 
 
 def pages_of(document: Mapping[str, Any], lang: Lang) -> Pages:
@@ -87,7 +87,7 @@ class _Layout:
             self.fact("rows_verified", f"{doc['rows']['total']:,}"),
             self.fact("final_rows", f"{final:,} ({_share(final, doc['rows']['total'])})"),
             self.fact("cost_interval", price),
-            self.fact("period", f"{_local(doc['started_at'])} – {_local(doc['ended_at'])}"),
+            self.fact("period", _span(doc["started_at"], doc["ended_at"])),
             self.fact("job", doc["job"], Kind.CODE),
             self.fact("root", doc["merkle"]["root"], Kind.CODE),
         )
@@ -143,11 +143,11 @@ class _Layout:
         ]
         return self.section(
             "rows",
-            self.grid(("status", "rows", "share"), (*by_status, everything), "tff", (6, 2, 2), sums=True),
-            self.grid(("kind", "rows", "share"), (*by_kind, everything), "tff", (6, 2, 2), sums=True),
+            self.grid(("status", "rows_verified", "share"), (*by_status, everything), "tff", (6, 2, 2), sums=True),
+            self.grid(("kind", "rows_verified", "share"), (*by_kind, everything), "tff", (6, 2, 2), sums=True),
             Facts(rows=(self.fact("reused", f"{rows['reused']:,}"),)),
             Note(text=self.word("classes"), strong=True),
-            self.grid(("status", "code", "meaning", "rows"), errors, "tctf", (4, 3, 11, 2)),
+            self.grid(("status", "code", "meaning", "rows_verified"), errors, "tctf", (4, 3, 11, 2)),
         )
 
     def cost(self) -> Section:
@@ -217,7 +217,7 @@ class _Layout:
         windows, price = self.doc["windows"], Decimal(self.doc["cost"]["unit_price"])
         spans = [
             (
-                f"{_local(one['from'])} – {_local(one['to'])[11:]}",
+                _span(one["from"], one["to"]),
                 f"{one['asks']:,}",
                 f"{one['billed']:,}",
                 yuan(price * one["billed"]),
@@ -239,7 +239,7 @@ class _Layout:
             (
                 one["run"],
                 self.word(f"kind {one['kind']}"),
-                f"{_local(one['started_at'])} – {_local(one['ended_at'])}",
+                _span(one["started_at"], one["ended_at"]),
                 one["reason"],
                 f"{one['asks']:,}",
                 _count(one["cap_asks"]),
@@ -250,7 +250,7 @@ class _Layout:
         rate = self.doc["rate"]
         return self.section(
             "runs",
-            self.grid(("run", "run_kind", "period", "reason", "asks", "cap", "qps"), listed, "cttcfff", (5, 3, 8, 4, 2, 2, 3)),
+            self.grid(("run", "run_kind", "period", "reason", "asks", "cap", "qps"), listed, "cttcfff", (5, 3, 8, 4, 3, 3, 4)),
             Facts(rows=tuple(self.fact(word, f"{rate[word]:,}") for word in ("most_in_one_second", "most_in_flight"))),
         )
 
@@ -371,6 +371,12 @@ def _kinds(letters: str) -> tuple[Kind, ...]:
 
 def _local(at: str) -> str:
     return at[:_TIME].replace("T", " ")
+
+
+def _span(start: str, end: str) -> str:
+    """From when until when; the day is said once where it is one."""
+    start, end = _local(start), _local(end)
+    return f"{start} – {end[_DAY + 1 :] if end[:_DAY] == start[:_DAY] else end}"
 
 
 def _share(part: int, total: int) -> str:
