@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from batchverify.cli import options as given_options
-from batchverify.cli.keeping import forget, purge
+from batchverify.cli.keeping import approve, forget, purge
 from batchverify.cli.quota import quota
 from batchverify.cli.report import report
 from batchverify.cli.template import template
@@ -36,6 +36,7 @@ def cli() -> None:
 
 
 cli.add_command(quota)
+cli.add_command(approve)
 cli.add_command(purge)
 cli.add_command(forget)
 cli.add_command(report)
@@ -96,18 +97,23 @@ def inspect(file: Path, **given: Any) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @given_options.reading_options
 @given_options.asking_options
+@click.option("--operator", default=None, help="Who plans this. Recorded; another person may then approve it.")
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options
 def plan(file: Path, **given: Any) -> int:
     """Count what a run of FILE would ask and cost, and list what is wrong with it. Free."""
-    from batchverify.cli.show import plan_text
+    from batchverify.cli.show import hash_text, plan_text
     from batchverify.job import plan_file
 
     settings = start(given)
     options = given_options.options_of(given, settings)
     made = plan_file(file, options, session_of(settings, given, Terminal(given, settings)))
-    print_out(made.as_json() if given["as_json"] else plan_text(made, options.delivery.lang))
+    print_out(
+        made.as_json()
+        if given["as_json"]
+        else f"{plan_text(made, options.delivery.lang)}\n{hash_text(made, options.delivery.lang)}"
+    )
     return 0
 
 
@@ -164,6 +170,7 @@ def resume(job: str, **given: Any) -> int:
 @click.option(
     "--from",
     "from_file",
+    metavar="FIXED_FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A corrected file of JOB: its result or its input, with rows edited, added, removed or sorted.",
 )
