@@ -207,6 +207,7 @@ def summary_of(annotation: Annotation, job: Job, run: Run, *, options: Options, 
         ended_at=annotation.scope.as_of,
         ledger_head=realm.ledger.head(run.id),
         next=next_command(job.id, counts, settings, endpoint=terms.endpoint),
+        origin=options.origin,
     )
 
 

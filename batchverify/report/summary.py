@@ -169,7 +169,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """All of it. Times are aware; `next` is the command that goes on, or None when nothing is left to do."""
+    """All of it. Times are aware; `next` is the command that goes on, or None when nothing is left to do.
+
+    `origin` is the job whose result was corrected and gone on with, "" where there is none; the JSON has no key for it.
+    """
 
     job: str
     run: str
@@ -187,6 +190,7 @@ class Summary:
     ended_at: datetime
     ledger_head: str
     next: str | None
+    origin: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Give the summary as PRODUCT §3 spells it, keys in its order. A `product` of None is "auto"."""
@@ -292,6 +296,7 @@ def summarize(
     ledger_head: str,
     outputs: tuple[Output, ...] = (),
     next: str | None = None,  # noqa: A002  (the word of the schema)
+    origin: str = "",
 ) -> Summary:
     """Put the counts together and work out the money, in yuan. `product` is None for a job whose rows had several.
 
@@ -327,4 +332,5 @@ def summarize(
         ended_at=ended_at,
         ledger_head=ledger_head,
         next=next,
+        origin=origin,
     )

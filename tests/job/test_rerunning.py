@@ -332,6 +332,8 @@ def test_the_sheet_to_fix_is_read_from_the_whole_workbook_by_its_name(desk, sand
     again = desk.rerun_from(first.path, sheet="To fix")
 
     assert onlooker.plan.sheet == "To fix"
+    facts = {row[0]: row[1] for row in load_workbook(again.path)["Summary"].iter_rows(values_only=True)}
+    assert (facts["Job"], facts["Goes on from job"]) == (again.job, first.job)
     assert onlooker.plan.asks_of == {"edited": 1}
     assert again.json["rows"]["total"] == 1
     assert sandbox.bill.total() == 2
