@@ -76,6 +76,7 @@ def verify_file(
     max_yuan: Decimal | None = None,
     sample: int | None = None,
     yes: bool = False,
+    approved: str | None = None,
     qps: float | None = None,
     concurrency: int | None = None,
     mask: bool = False,
@@ -121,7 +122,14 @@ def verify_file(
         lang=lang,
         mandate=Mandate(purpose=purpose, authorization=authorization, operator=settings.operator),
     )
-    bounds = Bounds(max_asks=max_asks, max_yuan=max_yuan, qps=settings.qps, concurrency=settings.concurrency, sample=sample)
+    bounds = Bounds(
+        max_asks=max_asks,
+        max_yuan=max_yuan,
+        qps=settings.qps,
+        concurrency=settings.concurrency,
+        sample=sample,
+        approved=approved,
+    )
     session = Session(settings=settings, watcher=_Watcher(progress, accepted=yes), built_in=sandbox)
     return _run_file(Path(path), options, bounds, session).summary
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchverify.cli import options as given_options
-from batchverify.cli.terminal import Terminal, print_out, say, session_of, start
+from batchverify.cli.terminal import Terminal, home_of, print_out, say, session_of, start
 from batchverify.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +86,40 @@ def forget(source: Path | None, **given: Any) -> int:
     numbers = _numbers(_lines(source))
     with forgetting(session_of(settings, given, Terminal(given, settings)), numbers) as erasing:
         return _erase(erasing, given, nothing="Nothing is known of these numbers; the certificate says so.", always=True)
+
+
+@click.command()
+@click.argument("plan_hash", metavar="HASH")
+@_OPERATOR
+@given_options.json_option
+@given_options.home_options
+def approve(plan_hash: str, **given: Any) -> int:
+    """Approve the plan with this HASH, as another person than its planner. `plan` shows the hash, `run --approved` takes it."""
+    from batchverify.job.approval import approve_plan
+    from batchverify.job.clock import SystemClock
+    from batchverify.rules.prices import yuan
+    from batchverify.rules.windows import beijing_time
+
+    settings = start(given)
+    approved = approve_plan(plan_hash, home=home_of(settings), settings=settings, clock=SystemClock())
+    if given["as_json"]:
+        print_out(
+            {
+                "hash": approved.hash,
+                "file": approved.name,
+                "asks": approved.asks,
+                "max": yuan(approved.worst_price),
+                "approved_by": approved.operator,
+                "approved_at": beijing_time(approved.at),
+            }
+        )
+        return 0
+    word = "Approved" if approved.is_new else "Approved already"
+    say(
+        f"{word} by {approved.operator}: {approved.name} · {approved.asks:,} asks · at most ¥{yuan(approved.worst_price)}\n"
+        f"Run it with --approved {approved.hash}"
+    )
+    return 0
 
 
 def _lines(source: Path | None) -> Sequence[str]:

@@ -120,6 +120,7 @@ spending_options = _stack(
         "--sample", type=click.IntRange(min=1), help="Ask this many first, show the rates, go on only if they look sane."
     ),
     click.option("--yes", is_flag=True, help="Accept the plan as shown."),
+    click.option("--approved", metavar="HASH", help="Run exactly a plan that another person has approved: its asks are the cap."),
     click.option(
         "--qps",
         type=click.FloatRange(min=0, min_open=True),
@@ -209,6 +210,7 @@ def bounds_of(given: Mapping[str, Any], settings: Settings) -> Bounds:
         qps=settings.qps,
         concurrency=settings.concurrency,
         sample=given["sample"],
+        approved=given["approved"],
     )
 
 

@@ -30,6 +30,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "of_which": ("of which", "其中"),
     "edited": ("edited or added", "更正或新增"),
     "not_due": ("Not yet due", "尚未到可重试时间"),
+    "plan": ("Plan", "计划编号"),
+    "approve": ("to have it approved by somebody else", "由他人审批"),
     "earliest": ("the earliest at", "最早可重试时间"),
     "at_most": ("at most", "最多"),
     "saved": ("saved", "节省"),
@@ -123,6 +125,11 @@ def plan_text(plan: Plan, lang: Lang) -> str:
             for code, problem in sorted(plan.problems.items(), key=lambda item: item[1].rows)
         ]
     return "\n".join(lines)
+
+
+def hash_text(plan: Plan, lang: Lang) -> str:
+    """The hash by which another person approves a plan."""
+    return f"{say('plan', lang)}: {plan.digest} · {say('approve', lang)}: batchverify approve {plan.digest} --operator NAME"
 
 
 def _kind(word: str, lang: Lang) -> str:

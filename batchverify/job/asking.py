@@ -120,6 +120,7 @@ def begin_run(
             wallet_left=wallet.left,
             unit_price=plan.unit_price,
             terms=Terms.now(settings, endpoint_host=endpoint_host).as_json(),
+            approval=bounds.approved,
         )
         return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
     except BaseException:

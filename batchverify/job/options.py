@@ -127,7 +127,8 @@ class Options:
 class Bounds:
     """What one run may spend and how fast. `max_yuan` becomes asks by the unit price, rounded down.
 
-    With `sample`, that many questions are asked first, and the rest only if their answers look sane.
+    With `sample`, that many questions are asked first, and the rest only if their answers look sane. `approved` is the hash of the
+    plan that another person has approved: the run keeps within it.
     """
 
     max_asks: int | None = None
@@ -135,6 +136,7 @@ class Bounds:
     qps: float | None = None
     concurrency: int = 50
     sample: int | None = None
+    approved: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_asks", "max_yuan", "sample"):

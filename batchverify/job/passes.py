@@ -17,6 +17,7 @@ from typing import Protocol
 
 from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.annotate import Annotation, index_of
+from batchverify.job.approval import note_plan, within_approval
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
 from batchverify.job.clock import SystemClock
 from batchverify.job.lines import Lines
@@ -89,7 +90,9 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
         lines = lines_from(table, columns, options, realm, began, job)
         with PlanIndex.open(realm.home.tmp) as index:
             scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
-            return make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
+            plan = make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
+            note_plan(plan, realm, session.settings, operator=options.mandate.operator)
+            return plan
 
 
 def run_file(
@@ -212,6 +215,7 @@ def _pass(
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
         plan = make_plan(lines, index, realm, scope, settings=settings, what=what, origin=origin)
+        bounds = within_approval(bounds, plan, realm, settings)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
         if job is None:

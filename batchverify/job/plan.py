@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -120,7 +120,7 @@ class Plan:
 
     Rows: `total` = `unique` + `duplicate` + `blocked`. Of the unique questions, `reused` have an answer, `in_doubt` are
     held, `locked` wait, and `asks` is the most that would be asked now: `asks_of` says of which kind, by the words of
-    `--what`. Of what is wanted, `not_due` must be left alone for now, the earliest of it until `not_before`.
+    `--what`. `identity` stands for the input and all choices that change what is asked of it. Of what is wanted, `not_due` must be left alone for now, the earliest of it until `not_before`.
     """
 
     name: str
@@ -129,6 +129,7 @@ class Plan:
     encoding: str
     product: str
     columns: Mapping[Field, str]
+    identity: str = ""
     total: int
     unique: int
     duplicate: int
@@ -174,8 +175,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """A hash of everything a person approves: the input, the columns, the counts, the price."""
-        return hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode()).hexdigest()[:16]
+        """A hash of everything a person approves: the input, how it is asked, how many asks, the price of one."""
+        approved = [self.identity, self.asks, str(self.unit_price)]
+        return hashlib.sha256(json.dumps(approved).encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
         """The plan for scripts."""
@@ -279,6 +281,7 @@ def make_plan(
         encoding=lines.table.encoding or "",
         product=lines.asking.product_word,
         columns={name: lines.table.header[column] for name, column in lines.columns.fields.items()},
+        identity=_identity(lines, simulated=realm.simulated),
         total=tally.total,
         unique=index.unique,
         duplicate=index.duplicates,
@@ -297,6 +300,20 @@ def make_plan(
         left=wallet.left,
         low_percent=settings.low_balance_percent,
     )
+
+
+def _identity(lines: Lines, *, simulated: bool) -> str:
+    """Stand for an input and how it is read and asked: what a person looks at before they approve."""
+    facts = {
+        "input": lines.table.sha256,
+        "sheet": lines.table.sheet or "",
+        "header_row": lines.table.header_row,
+        "skip_hidden": lines.table.skip_hidden,
+        "columns": {str(name): column for name, column in lines.columns.fields.items()},
+        "asking": asdict(lines.asking),
+        "simulated": simulated,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def price_now(realm: Realm, *, asks: int, settings: Settings, now: datetime) -> Decimal:

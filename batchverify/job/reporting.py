@@ -191,6 +191,12 @@ def write_proof(proof: Mapping[str, Any], target: Path) -> Path:
     return place(target, write).path
 
 
+def _approver(realm: Realm, run: Run) -> str:
+    """Who approved the plan that the run kept within; "" where nobody had to."""
+    approved = realm.ledger.approvals().of_run(run.id)
+    return "" if approved is None or approved.approved_by is None else approved.approved_by
+
+
 def signed_document(found: EndedJob, settings: Settings) -> dict[str, Any]:
     """Gather the document of a job and sign it."""
     document = _document(found, settings, _Rows())
@@ -220,6 +226,7 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
             operator=_speakable(found.options.mandate.operator),
             purpose=_speakable(found.options.mandate.purpose),
             authorization=_speakable(found.options.mandate.authorization),
+            approved_by=_speakable(_approver(realm, run)),
         ),
         runs=run_facts,
         ask_classes=_ask_classes(bill),

@@ -142,3 +142,39 @@ def test_whoever_has_the_home_open_is_told_of_as_long_as_old_bytes_may_lie_there
 
     assert ended.code == 0
     assert "Another process has the home open, so old bytes may still lie in its files." in ended.err
+
+
+def test_a_plan_is_shown_with_its_hash_approved_by_another_and_then_runs_without_yes(desk):
+    write_sheet(desk.folder / "people.csv", people(2))
+    planned = desk.run("plan", "people.csv", "--operator", "wang", "--lang", "en")
+    word = planned.out.splitlines()[-1].split()[1]
+    assert planned.out.splitlines()[-1] == (
+        f"Plan: {word} · to have it approved by somebody else: batchverify approve {word} --operator NAME"
+    )
+    assert desk.run("plan", "people.csv", "--json").json["hash"] == word
+
+    refused = desk.run("approve", word, "--operator", "wang")
+    allowed = desk.run("approve", word, "--operator", "li")
+    again = desk.run("approve", word, "--operator", "zhao", "--json")
+    ended = desk.run("run", "people.csv", "--approved", word, "--operator", "wang", "--lang", "en")
+
+    assert (refused.code, allowed.code, again.code, ended.code) == (2, 0, 0, 0)
+    assert "wang has planned it, and nobody approves what they planned." in refused.err
+    assert allowed.out == f"Approved by li: people.csv · 2 asks · at most ¥0.38\nRun it with --approved {word}\n"
+    assert (again.json["approved_by"], again.json["asks"], again.json["max"]) == ("li", 2, "0.38")
+    assert "Rows: 2 · matched 2" in ended.out
+
+
+def test_a_plan_that_changed_after_its_approval_ends_with_2_and_asks_nothing(desk, vendor):
+    write_sheet(desk.folder / "people.csv", people(2))
+    word = desk.run("plan", "people.csv", "--operator", "wang", "--json").json["hash"]
+    assert desk.run("approve", word, "--operator", "li").code == 0
+    write_sheet(desk.folder / "people.csv", people(3))
+
+    ended = desk.run("run", "people.csv", "--approved", word)
+
+    assert ended.code == 2
+    assert (
+        f"The plan {word} was approved by li, and the input, its columns, the product or another choice has changed" in ended.err
+    )
+    assert vendor.total() == 0

@@ -28,7 +28,7 @@ _BATCH = 256
 _SLOTS = ", ".join("?" * _BATCH)
 
 #: What an erasure counts, in the order of the certificate.
-KINDS = ("answers", "codes", "holds", "locks", "jobs", "runs", "attempts", "events")
+KINDS = ("answers", "codes", "holds", "locks", "plans", "jobs", "runs", "attempts", "events")
 
 _ERASE = """
 UPDATE attempt SET key = x'', id_tag = x'', card_tag = NULL, nonce = NULL, sealed = NULL, released = number, erased_at = ?
@@ -65,6 +65,7 @@ SELECT number FROM job WHERE created_at <= ?1 AND number < (SELECT max(number) F
     OR EXISTS (SELECT 1 FROM event WHERE event.run = run.number AND at > ?1)))
 ORDER BY number
 """
+_OLD_PLANS = "FROM planned WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM approval WHERE approval.hash = planned.hash)"
 _IN_JOB = "run IN (SELECT number FROM run WHERE job = ?)"
 _ENTRIES = "SELECT number, at, kind, counts, gone, hash FROM erasure ORDER BY number"
 _NEWEST = "SELECT number, hash FROM erasure ORDER BY number DESC LIMIT 1"
@@ -136,6 +137,7 @@ class Retention:
         )
         ((counts["holds"],),) = self._fetch(f"SELECT count(*) {_OLD_HOLDS}", (codes,))
         ((counts["locks"],),) = self._fetch(f"SELECT count(*) {_OLD_LOCKS}", (at.now, at.boot, at.monotonic, codes))
+        ((counts["plans"],),) = self._fetch(f"SELECT count(*) {_OLD_PLANS}", (codes,))
         for (job,) in self._fetch(_OLD_JOBS, (audit,)):
             counts += Counter(jobs=1) + Counter(self._of_job(job))
         return Erased(counts=_ordered(counts))
@@ -157,7 +159,7 @@ class Retention:
         erased = erased.plus(self._erase("purge", limits, at, partial(_take_holds_and_locks, codes, at)))
         for (job,) in self._fetch(_OLD_JOBS, (audit,)):
             erased = erased.plus(self._erase("purge", limits, at, partial(_take_job, job), gone=job))
-        return erased
+        return erased.plus(self._erase("purge", limits, at, partial(_take_plans, codes, audit)))
 
     # One person --------------------------------------------------------------------------------------------------
 
@@ -338,6 +340,14 @@ def _take_person(con: sqlite3.Connection, column: str, tags: Sequence[bytes], at
     counts["codes"] += len(found)
     counts["answers"] += sum(has_answer for _, has_answer in found)
     counts["holds"] += con.execute(f"DELETE FROM hold WHERE {column} IN ({_SLOTS})", tags).rowcount
+
+
+def _take_plans(codes: int, audit: int, con: sqlite3.Connection, counts: Counter[str]) -> None:
+    """Plans that nobody approved go with the codes, approved ones with the record of their runs: they name files."""
+    con.execute(
+        "DELETE FROM approval WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.approval = approval.hash)", (audit,)
+    )
+    counts["plans"] = con.execute(f"DELETE {_OLD_PLANS}", (codes,)).rowcount
 
 
 def _take_job(job: int, con: sqlite3.Connection, counts: Counter[str]) -> None:

@@ -24,9 +24,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_RUN = """
 INSERT INTO run (
-  id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, wallet_total, wallet_left, unit_price, terms,
+  id, job, kind, lock, boot, lease_until, cap_asks, qps, asks_per_card, wallet_total, wallet_left, unit_price, terms, approval,
   matched_after, other_after, started_at, head, newest_attempt
-) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) FROM attempt
+) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(number), 0) FROM attempt
 """
 # By the index of what is open anywhere, which is small, not by the run's, which may hold a million.
 _OPEN_OF_RUN = """
@@ -95,7 +95,7 @@ def start_run(con: sqlite3.Connection, job: str, spec: RunSpec, *, now: datetime
     values = (
         *(name, job_number, spec.kind.value, spec.lock, spec.boot, monotonic + LEASE_SECONDS),
         *(spec.cap_asks, spec.qps, spec.asks_per_card, spec.wallet_total, spec.wallet_left),
-        *(None if spec.unit_price is None else str(spec.unit_price), spec.terms),
+        *(None if spec.unit_price is None else str(spec.unit_price), spec.terms, spec.approval),
         *(micros(spec.reuse.matched_after), micros(spec.reuse.other_after), started, first_link(name, started)),
     )
     number = con.execute(_INSERT_RUN, values).lastrowid

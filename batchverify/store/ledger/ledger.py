@@ -20,6 +20,7 @@ from typing import Self
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
 from batchverify.store.ledger import auditing, jobs, limits, reading, tying, wallet
+from batchverify.store.ledger.approving import ApprovalBook
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.erasing import Retention
 from batchverify.store.ledger.gate import Gate
@@ -329,6 +330,10 @@ class Ledger:
         query = "SELECT path, sha256, written_at FROM output WHERE job = (SELECT number FROM job WHERE id = ?) ORDER BY written_at, path"
         with self._reading() as con:
             return [Output(path=path, sha256=sha256, written_at=moment(at)) for path, sha256, at in con.execute(query, (job,))]
+
+    def approvals(self) -> ApprovalBook:
+        """Give the plans that were shown, and who approved them."""
+        return ApprovalBook(self._fetch, self._writing)
 
     def retention(self) -> Retention:
         """Give what erases: by age, on a person's request, and to the last byte."""

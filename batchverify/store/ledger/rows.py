@@ -27,7 +27,7 @@ BARE_ATTEMPT_COLUMNS = ATTEMPT_COLUMNS.replace("sealed", "NULL")
 JOB_COLUMNS = "id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at, finished_at, closed_at"
 RUN_COLUMNS = (
     "run.number, run.id, job.id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, "
-    "wallet_total, wallet_left, unit_price, terms, last_attempt, started_at, ended_at, reason, spent, reserved"
+    "wallet_total, wallet_left, unit_price, terms, approval, last_attempt, started_at, ended_at, reason, spent, reserved"
 )
 
 _STATES = {state.value: state for state in AttemptState}
@@ -137,7 +137,7 @@ def job_of(row: Row) -> Job:
 def run_of(row: Row) -> Run:
     """Read a row of RUN_COLUMNS."""
     number, run_id, job_id, kind, matched_after, other_after, lock, boot, cap_asks, qps, asks_per_card, *rest = row
-    wallet_total, wallet_left, unit_price, terms, last_attempt, started_at, ended_at, reason, spent, reserved = rest
+    wallet_total, wallet_left, unit_price, terms, approval, last_attempt, started_at, ended_at, reason, spent, reserved = rest
     spec = RunSpec(
         kind=RunKind(kind),
         reuse=Reuse(matched_after=moment(matched_after), other_after=moment(other_after)),
@@ -150,6 +150,7 @@ def run_of(row: Row) -> Run:
         wallet_left=wallet_left,
         unit_price=None if unit_price is None else Decimal(unit_price),
         terms=terms,
+        approval=approval,
     )
     return Run(
         number=number,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchverify.errors import HomeError
 from batchverify.store.files import create_once
+from batchverify.store.ledger.approving import TABLES as APPROVAL
 from batchverify.store.ledger.usage import TABLES as USAGE
 from batchverify.store.ledger.wallet import TABLES as WALLET
 
@@ -188,21 +189,7 @@ CREATE TABLE forgotten (
   PRIMARY KEY (job, row)
 ) STRICT, WITHOUT ROWID;
 """
-APPROVAL = """
-CREATE TABLE planned (
-  hash TEXT PRIMARY KEY, at INTEGER NOT NULL, operator TEXT NOT NULL, identity TEXT NOT NULL,
-  asks INTEGER NOT NULL CHECK (asks >= 0), unit_price TEXT NOT NULL, facts TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER planned_grows BEFORE UPDATE ON planned BEGIN SELECT RAISE(ABORT, 'a plan is not changed'); END;
-
-CREATE TABLE approval (
-  hash TEXT PRIMARY KEY REFERENCES planned, at INTEGER NOT NULL, operator TEXT NOT NULL CHECK (operator <> '')
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER approval_grows BEFORE UPDATE ON approval BEGIN SELECT RAISE(ABORT, 'an approval is not changed'); END;
-CREATE TRIGGER approval_differs BEFORE INSERT ON approval
-WHEN EXISTS (SELECT 1 FROM planned WHERE hash = NEW.hash AND operator = NEW.operator)
-BEGIN SELECT RAISE(ABORT, 'nobody approves what they planned'); END;
-
+ALERTS = """
 CREATE TABLE alert (kind TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -216,7 +203,7 @@ def create(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{USAGE}COMMIT;")
+            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{ALERTS}{USAGE}COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             # Fetched, for the change is committed with the last step, and nobody hears of an error of that from a cursor that

@@ -67,7 +67,8 @@ class RunSpec:
 
     `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
     `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again;
-    so is `unit_price`, in yuan. `terms` is a JSON object of the caller's for the same purpose, kept as it came.
+    so is `unit_price`, in yuan. `terms` is a JSON object of the caller's for the same purpose, kept as it came. `approval` is the
+    hash of the approved plan that the run keeps within.
     """
 
     kind: RunKind
@@ -81,6 +82,7 @@ class RunSpec:
     wallet_left: int | None = None
     unit_price: Decimal | None = None
     terms: str = "{}"
+    approval: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
