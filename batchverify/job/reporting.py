@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from importlib.metadata import version
 from itertools import repeat
 from pathlib import Path, PurePath
@@ -31,6 +32,7 @@ from batchverify.report.audit import (
     Mandate,
     RunFacts,
     SampleRow,
+    UsageStatement,
     document_text,
     signed_bytes,
     spelled,
@@ -38,7 +40,7 @@ from batchverify.report.audit import (
 from batchverify.report.book import book_of
 from batchverify.report.html import html_of
 from batchverify.report.pdf import pdf_of
-from batchverify.report.summary import Output
+from batchverify.report.summary import Output, WindowBill
 from batchverify.rules.busiest import busiest
 from batchverify.rules.canonical import canonical
 from batchverify.rules.leaves import row_facts, row_leaf, run_leaf
@@ -216,9 +218,10 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
     sample = _read_rows(annotation, run, run_facts, rows)
     attempts = _Attempts()
     rate = busiest(attempts.spans(realm, runs))
+    summary = summary_of(annotation, job, run, options=found.options, settings=settings)
     return AuditReport(
         tool_version=version("batchverify"),
-        summary=summary_of(annotation, job, run, options=found.options, settings=settings),
+        summary=summary,
         size_bytes=table.size_bytes,
         mapping={name: _speakable(table.header[column]) for name, column in annotation.lines.columns.fields.items()},
         settings=_settings(found, settings),
@@ -233,6 +236,7 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
         outcomes=rows.outcomes,
         busiest=rate,
         reconciled=sum((Counter(realm.ledger.reconciled(one.id)) for one in runs), Counter[Billed]()),
+        statements=_statements(realm, summary.bill.windows),
         evidence=attempts.evidence(),
         sample=tuple(sample),
         outputs=tuple(Output(path=PurePath(one.path).name, sha256=one.sha256) for one in realm.ledger.outputs(job.id)),
@@ -321,6 +325,26 @@ def _ask_classes(bill: Sequence[BillRow]) -> tuple[AskClass, ...]:
     return tuple(
         AskClass(product=product, state=state, code=code, billed=billed, asks=asks)
         for (product, state, code, billed), asks in sorted(counted.items())
+    )
+
+
+def _statements(realm: Realm, windows: Sequence[WindowBill]) -> tuple[UsageStatement, ...]:
+    """What exports of the vendor's usage said of the job's windows."""
+    if not windows:
+        return ()
+    starts = {one.start for one in windows}
+    return tuple(
+        UsageStatement(
+            start=one.starts_at,
+            vendor=one.vendor,
+            certain=one.certain,
+            doubt=one.doubt,
+            finding=one.finding,
+            sha256=one.sha256,
+            noted_at=one.noted_at,
+        )
+        for one in realm.ledger.usage().statements(since=min(starts), until=max(starts) + timedelta(microseconds=1))
+        if one.starts_at in starts
     )
 
 

@@ -146,6 +146,31 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageStatement:
+    """What an export of the vendor's usage said of a window, over all jobs: `asks` billed by the vendor, ours certain and in doubt."""
+
+    start: datetime
+    vendor: int
+    certain: int
+    doubt: int
+    finding: str
+    sha256: str
+    noted_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the statement for the document."""
+        return {
+            "from": beijing_time(self.start),
+            "vendor": self.vendor,
+            "certain": self.certain,
+            "doubt": self.doubt,
+            "finding": self.finding,
+            "sha256": self.sha256,
+            "noted_at": beijing_time(self.noted_at),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRow:
     """A row that is shown: what the report vouches for beside it, and its fields, masked."""
 
@@ -181,6 +206,7 @@ class AuditReport:
     outcomes: Mapping[tuple[RowStatus, str], int]
     busiest: Busiest
     reconciled: Mapping[Billed, int]
+    statements: tuple[UsageStatement, ...] = ()
     evidence: Evidence
     sample: tuple[SampleRow, ...]
     outputs: tuple[Output, ...]
@@ -231,10 +257,10 @@ class AuditReport:
     def _reconciliation(self) -> dict[str, Any]:
         billed, not_billed = self.reconciled.get(Billed.YES, 0), self.reconciled.get(Billed.NO, 0)
         return {
-            "state": "reconciled" if billed or not_billed else "not reconciled",
             "found_billed": billed,
             "found_not_billed": not_billed,
             "left_in_doubt": self.evidence.in_doubt - billed,
+            "statements": [one.as_json() for one in self.statements],
         }
 
 

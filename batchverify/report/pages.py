@@ -16,6 +16,7 @@ from batchverify.report.blocks import Block, Chart, Facts, Grid, Kind, Note, Pag
 from batchverify.report.chart import Bar, bars, columns
 from batchverify.rules.prices import yuan
 from batchverify.words import Lang, label_of_field, label_of_source, label_of_status, message
+from batchverify.words.findings import finding_text
 
 _COLORS: Mapping[RowStatus, str] = {
     RowStatus.MATCHED: "#2e7d4f",
@@ -257,7 +258,16 @@ class _Layout:
     def reconciliation(self) -> Section:
         found = self.doc["reconciliation"]
         facts = [self.fact(word, f"{found[word]:,}") for word in ("found_billed", "found_not_billed", "left_in_doubt")]
-        return self.section("reconciliation", Note(text=self.word(found["state"])), Facts(rows=tuple(facts)))
+        said = found["statements"]
+        reached = len({one["from"] for one in said} & {one["from"] for one in self.doc["windows"]})
+        state = "not reconciled" if not reached else "reconciled" if reached == len(self.doc["windows"]) else "partly"
+        rows = [
+            (_local(one["from"]), f"{one['vendor']:,}", f"{one['certain']:,}", f"{one['doubt']:,}", finding_text(one["finding"], self.lang))
+            for one in said
+        ]
+        heads = ("window_from", "vendor_count", "certain", "doubt", "meaning")
+        table = (Note(text=self.word("statements")), self.grid(heads, rows, "tffft", (5, 3, 3, 3, 9))) if rows else ()
+        return self.section("reconciliation", Note(text=self.word(state)), Facts(rows=tuple(facts)), *table)
 
     def evidence(self) -> Section:
         found = self.doc["evidence"]
