@@ -50,6 +50,7 @@ class Tally:
     seeds: int = 0
     crashes: int = 0
     excused: int = 0
+    crowded: int = 0
     findings: Findings = field(default_factory=Findings)
 
     def add(self, other: Tally) -> None:
@@ -57,6 +58,7 @@ class Tally:
         self.seeds += other.seeds
         self.crashes += other.crashes
         self.excused += other.excused
+        self.crowded += other.crowded
         self.findings.add(other.findings)
 
 
@@ -103,7 +105,9 @@ class World:
         self.referee = Referee(
             con=desk,
             keys={request_target(question.query).encode(): question.key for question in self._questions},
-            clocks=lambda: Clocks(boots=self.machine.boots, wall_offset=self.machine.wall_offset),
+            clocks=lambda: Clocks(
+                boots=self.machine.boots, wall_offset=self.machine.wall_offset, monotonic=self.machine.monotonic()
+            ),
         )
         # The desk's own hand on the ledger: it enters jobs and packages and reconciles, and never dies.
         self._ledger = Ledger(
@@ -350,8 +354,7 @@ class World:
         # Judged by the referee: at the vendor an ask of a sleeping process may be in flight beside the next one.
         bill |= {"max_in_flight_per_id": 1, "max_in_flight_per_card": 1, "asked_while_locked": 0}
         referee.judge_ends()
-        if self._qps is not None:
-            referee.judge_rate(self._qps)
+        crowded = referee.judge_rate(self._qps) if self._qps is not None else 0
         findings = check_ledger(
             self._ledger,
             self._vault,
@@ -363,7 +366,7 @@ class World:
         )
         findings.broken = [f"Seed {self.seed}: {fault}" for fault in (*referee.broken, *findings.broken)]
         crashes = sum(process.is_dead_by_fate for process in self._processes)
-        return Tally(seeds=1, crashes=crashes, excused=referee.excused, findings=findings)
+        return Tally(seeds=1, crashes=crashes, excused=referee.excused, crowded=crowded, findings=findings)
 
 
 def _questions(draw: random.Random, vault: Vault) -> list[Question]:

@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"runs {seen.runs}, crashes {tally.crashes}, runs lost in the middle {seen.lost_runs}",
         f"asks {seen.asks}, billed {seen.billed} in [{seen.certain}, {seen.certain + seen.in_doubt}], in doubt {seen.in_doubt}",
         f"asks for a locked ID number after a restart with a clock set forward: {tally.excused}",
+        f"asks above the rate that left late, for their connection took long: {tally.crowded}",
         *(seen.broken or ["no invariant was broken"]),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
