@@ -1,11 +1,11 @@
 """Let every call that changes the disk be the last one, or the one that fails, and look whether anything was lost or paid twice.
 
-    python -m tests.campaigns.disk_faults [--every N] [--places ledger,result] [--seed S]
+    python -m tests.campaigns.disk_faults [--every N] [--places ledger,result] [--recovering] [--seed S]
 
 The one thing to know: first the calls of a clean run are counted, for each kind of call and each place apart (the ledger's
 file, its log, the index of the log, the cache, the key, scratch files, locks, the result). Then, for every n, a real process is killed at the n-th of them, or the
 call fails with EIO or ENOSPC; a run without faults goes on (in this process: it is quicker), and everything is checked
-against the bill of a vendor who never notices. How a call is caught, and why not by strace, says `watched_calls`.
+against the bill of a vendor who never notices. With `--recovering` that is done to runs that recover a killed one. How a call is caught, and why not by strace, says `watched_calls`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ import os
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from batchverify.errors import BatchVerifyError
 from batchverify.model import RowStatus
 from tests import desk as passes
 from tests.campaigns.invariants import Findings, Sheet, check
 from tests.campaigns.people import Person, person, read_result, write_sheet
-from tests.campaigns.processes import APP_CODE, Desk, VendorProcess, clean_environment
+from tests.campaigns.processes import APP_CODE, Desk, VendorProcess, clean_environment, ended, wait_until
 from tests.campaigns.watched_calls import Call, Outcome, Watch
 
 QUESTIONS, ROWS, CONCURRENCY = 12, 14, 4
+LATENCY_SECONDS = 0.005
 _REFUSED, _OPEN_ROWS, _HOME_FAILED = 2, 3, 5
 RESULT, SUMMARY = "people.verified.csv", "people.summary.json"
 #: Places by what a path below the desk's folder looks like; the first that fits.
@@ -132,19 +135,35 @@ def command_of(desk: Desk, *arguments: str) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-m", *desk.program, *arguments], environment | dict(desk.environment)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed:
+    """A run that was killed with asks in flight: its folder, a copy of what it left there, and the bill up to then."""
+
+    folder: Path
+    left: Path
+    bill: Mapping[str, Any]
+
+
 class Room:
-    """A folder with a sheet, and the vendor that all rooms share; its bill begins anew with each room."""
+    """A folder with a sheet, and the vendor that all rooms share; its bill begins anew with each room.
+
+    `after` is what a killed run has left, and then the folder is that run's.
+    """
 
     findings = Findings()
 
-    def __init__(self, folder: Path, vendor: VendorProcess) -> None:
-        folder.mkdir(parents=True)
+    def __init__(self, folder: Path, vendor: VendorProcess, *, after: Killed | None = None) -> None:
         vendor.post("reset", {})
-        self.vendor = vendor
-        self.desk = Desk(folder=folder, vendor=vendor)
+        self.vendor, self.after = vendor, after
         different = [person(number, "02" if number % 5 == 0 else "00") for number in range(QUESTIONS)]
         self.rows: list[Person] = [*different, *different[: ROWS - QUESTIONS]]
-        self.source = write_sheet(folder / "people.csv", self.rows)
+        if after is None:
+            folder.mkdir(parents=True)
+            write_sheet(folder / "people.csv", self.rows)
+        else:
+            shutil.copytree(after.left, folder)
+        self.desk = Desk(folder=folder, vendor=vendor)
+        self.source = folder / "people.csv"
 
     def run(self, watch: Watch) -> Outcome:
         """Verify the sheet under a watch."""
@@ -167,7 +186,7 @@ class Room:
         yield from self._judged(result)
         if result.counts().get("in_doubt"):
             # A person accepts that the rows in doubt may be paid twice: then every row has its answer.
-            result = desk.rerun(result.job, what=frozenset({RowStatus.IN_DOUBT}))
+            result = desk.rerun(result.job, what=frozenset({RowStatus.IN_DOUBT}), concurrency=CONCURRENCY)
             yield from self._judged(result)
         if not {"matched", "mismatched"}.issuperset(result.counts()):
             yield f"after the last run the rows are {result.counts()}"
@@ -180,17 +199,36 @@ class Room:
 
     def _judged(self, result: passes.Result) -> Iterator[str]:
         sheet = Sheet(rows=self.rows, result=result.path)
-        self.findings = check(self.desk.home, self.vendor.bill(), [sheet], in_flight=CONCURRENCY)
+        bill = self.vendor.bill()
+        for name in () if self.after is None else ("asks", "total", "billed"):
+            bill[name] = self.after.bill[name] + bill[name]
+        self.findings = check(self.desk.home, bill, [sheet], in_flight=CONCURRENCY)
         yield from self.findings.broken
         self.findings.broken = []
 
 
-def counted(folder: Path, vendor: VendorProcess) -> list[Call]:
+def killed(folder: Path, vendor: VendorProcess) -> Killed:
+    """Kill a run with asks in flight, so that another one has something to recover."""
+    room = Room(folder / "killed", vendor)
+    # Slow, so that something is in flight whenever it is killed.
+    vendor.post("latency", {"seconds": 0.1})
+    process = room.desk.begin("run", room.source.name, "--yes", "--concurrency", str(CONCURRENCY))
+    wait_until(lambda: vendor.total() > CONCURRENCY, process=process)
+    process.kill()
+    run = ended(process)
+    assert run.code == -signal.SIGKILL, f"It was faster than we: {run.err}"
+    vendor.post("latency", {"seconds": LATENCY_SECONDS})
+    room.desk.folder.rename(folder / "left")
+    return Killed(folder=room.desk.folder, left=folder / "left", bill=vendor.bill())
+
+
+def counted(folder: Path, vendor: VendorProcess, *, after: Killed | None = None) -> list[Call]:
     """Every call of a clean run, in order. Raises AssertionError when it is not clean."""
-    room = Room(folder, vendor)
-    watch = Watch(place_of=place_below(folder))
-    ended = room.run(watch)
-    assert ended.code == 0, ended.err
+    room = Room(folder if after is None else after.folder, vendor, after=after)
+    watch = Watch(place_of=place_below(room.desk.folder))
+    run = room.run(watch)
+    assert run.code == (0 if after is None else _OPEN_ROWS), run.err
+    shutil.rmtree(room.desk.folder)
     return watch.order
 
 
@@ -215,17 +253,18 @@ def cases_of(
     return cases
 
 
-def sweep(folder: Path, vendor: VendorProcess, cases: Iterable[Case]) -> Tally:
+def sweep(folder: Path, vendor: VendorProcess, cases: Iterable[Case], *, after: Killed | None = None) -> Tally:
     """Try the cases one by one."""
     tally = Tally()
     for number, case in enumerate(cases):
-        room = folder / f"case-{number}"
-        _try(Room(room, vendor), case, tally)
-        shutil.rmtree(room)
+        room = Room(folder / f"case-{number}" if after is None else after.folder, vendor, after=after)
+        attempt(room, case, tally)
+        shutil.rmtree(room.desk.folder)
     return tally
 
 
-def _try(room: Room, case: Case, tally: Tally) -> None:
+def attempt(room: Room, case: Case, tally: Tally) -> None:
+    """Let a run be spoiled, go on with it, and judge both."""
     before: list[tuple[int, bool]] = []
 
     def strike() -> int:
@@ -234,19 +273,21 @@ def _try(room: Room, case: Case, tally: Tally) -> None:
         return case.blow.error
 
     watch = Watch(place_of=place_below(room.desk.folder), at=case.call, strike=strike)
-    ended = room.run(watch)
+    run = room.run(watch)
     tally.cases += 1
     if not before:
         tally.missed += 1
     else:
-        tally.codes[case.blow.value, case.call.place][ended.code] += 1
+        tally.codes[case.blow.value, case.call.place][run.code] += 1
     asked, was_done = before[-1] if before else (0, True)
-    faults = [*_of_ending(case, ended, struck=bool(before), was_done=was_done, asked=asked), *room.result_faults()]
-    if before and case.blow is not Blow.KILL and ended.code == _HOME_FAILED:
-        after = room.vendor.total() - asked
-        tally.most_after = max(tally.most_after, after)
-        if after > CONCURRENCY:
-            faults.append(f"{after} asks arrived after the error, with {CONCURRENCY} in flight at most")
+    well = 0 if room.after is None else _OPEN_ROWS
+    allowed = _codes_of(case, struck=bool(before), was_done=was_done, asked=asked, well=well)
+    faults = [*_of_ending(run, allowed), *room.result_faults()]
+    if before and case.blow is not Blow.KILL and run.code == _HOME_FAILED:
+        late = room.vendor.total() - asked
+        tally.most_after = max(tally.most_after, late)
+        if late > CONCURRENCY:
+            faults.append(f"{late} asks arrived after the error, with {CONCURRENCY} in flight at most")
     try:
         faults += room.go_on()
     except BatchVerifyError as error:
@@ -255,26 +296,29 @@ def _try(room: Room, case: Case, tally: Tally) -> None:
     tally.findings.broken += [f"{case}: {fault}" for fault in faults]
 
 
-def _of_ending(case: Case, ended: Outcome, *, struck: bool, was_done: bool, asked: int) -> Iterator[str]:
-    """How a run may end: dead, or with a sentence and an exit code, or well where it could do without that call."""
-    if "Traceback" in ended.err:
-        yield f"it ended with a traceback: {ended.err[-300:]}"
-    allowed: set[int] = set()
+def _codes_of(case: Case, *, struck: bool, was_done: bool, asked: int, well: int) -> set[int]:
+    """The exit codes that are right: dead, or a failed home, or well where the run could do without that call."""
     if not struck:
-        allowed = {0, _OPEN_ROWS}
-    elif case.blow is Blow.KILL:
-        allowed = {-9}
-    else:
-        allowed = {_HOME_FAILED}
-        if case.call.place == "result" and not asked:
-            # Before anything is asked it is tried whether a result can be written at all.
-            allowed.add(_REFUSED)
-        if was_done or _may_be_spared(case.call):
-            allowed.add(0)
-    if ended.code not in allowed:
-        yield f"it ended with {ended.code}: {ended.err[-300:]}"
-    if ended.code in {_REFUSED, _HOME_FAILED} and not re.search(r"^Error: .+\. .+\.$", ended.err, re.MULTILINE):
-        yield f"it ended without a sentence that says what to do: {ended.err[-300:]}"
+        return {well}
+    if case.blow is Blow.KILL:
+        return {-signal.SIGKILL}
+    allowed = {_HOME_FAILED}
+    if case.call.place == "result" and not asked:
+        # Before anything is asked it is tried whether a result can be written at all.
+        allowed.add(_REFUSED)
+    if was_done or _may_be_spared(case.call):
+        allowed.add(well)
+    return allowed
+
+
+def _of_ending(run: Outcome, allowed: set[int]) -> Iterator[str]:
+    """How a run may end: with one of these codes, and a sentence that says what to do where it failed."""
+    if "Traceback" in run.err:
+        yield f"it ended with a traceback: {run.err[-300:]}"
+    if run.code not in allowed:
+        yield f"it ended with {run.code}: {run.err[-300:]}"
+    if run.code in {_REFUSED, _HOME_FAILED} and not re.search(r"^Error: .+\. .+\.$", run.err, re.MULTILINE):
+        yield f"it ended without a sentence that says what to do: {run.err[-300:]}"
 
 
 def _may_be_spared(call: Call) -> bool:
@@ -288,14 +332,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--places", default=",".join(PLACES))
+    parser.add_argument("--recovering", action="store_true", help="spoil runs that recover what a killed one left in flight")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     options = parser.parse_args(arguments)
     began = time.monotonic()
-    with quick_folder() as folder, VendorProcess("--latency-ms", "5") as vendor:
-        order = counted(folder / "clean", vendor)
+    with quick_folder() as folder, VendorProcess("--latency-ms", str(1000 * LATENCY_SECONDS)) as vendor:
+        after = killed(folder, vendor) if options.recovering else None
+        order = counted(folder / "clean", vendor, after=after)
         cases = cases_of(order, every=options.every, places=options.places.split(","), shift=options.seed)
         random.Random(options.seed).shuffle(cases)
-        tally = sweep(folder, vendor, cases)
+        tally = sweep(folder, vendor, cases, after=after)
     lines = [f"seed {options.seed}: {len(order)} calls in a clean run, {time.monotonic() - began:.0f} s", *tally.lines()]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if tally.findings.broken else 0

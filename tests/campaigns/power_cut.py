@@ -141,7 +141,8 @@ def _run_before(recipe: Recipe, desk: Desk, vendor: VendorProcess) -> None:
         process = desk.begin(*told)
         wait_until(lambda: vendor.total() >= recipe.killed_before, process=process)
         process.kill()
-        assert ended(process).code == -signal.SIGKILL, "It was faster than we."
+        run = ended(process)
+        assert run.code == -signal.SIGKILL, f"It was faster than we: {run.err}"
         vendor.post("latency", {"seconds": _LATENCY_SECONDS})
 
 

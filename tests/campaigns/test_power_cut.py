@@ -47,6 +47,10 @@ def test_a_power_cut_at_any_instant_forgets_no_ask_and_lets_none_be_paid_twice(r
     assert tally.resumes == 4
     assert min(tally.asks, tally.cuts) >= 80
     assert tally.opened["refused"] == 0
+    begun = [
+        step for step in recorded.steps if step.name == "write" and step.path.endswith("ledger.sqlite-wal") and not step.offset
+    ]
+    assert len(begun) >= (3 if recipe.name == "copied back" else 1), "how often the log was begun anew"
 
 
 #: What a careless hand could change, and no other test would notice: a process that is killed loses nothing by it.
