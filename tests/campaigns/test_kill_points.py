@@ -41,7 +41,7 @@ def killed_at(desk: Desk, point: str, *arguments: str | Path) -> None:
 
 def statuses(desk: Desk, *arguments: str | Path, code: int) -> dict[str, int]:
     """Run a command that goes on with the sheet, and count the statuses of its result."""
-    end = desk.run(*arguments, "--yes")
+    end = desk.run(*arguments, "--yes", "--concurrency", str(FIRST_BATCH))
     assert end.code == code, end.err
     return Counter(row["bv_status"] for row in read_result(desk.folder / "people.verified.csv"))
 

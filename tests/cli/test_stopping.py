@@ -47,7 +47,7 @@ def test_one_signal_drains_settles_writes_and_ends_with_130(desk, vendor, number
     assert end.next_arguments[0] == "resume"
 
     vendor.post("latency", {"seconds": 0})
-    assert desk.run(*end.next_arguments, "--yes").code == 0
+    assert desk.run(*end.next_arguments, "--yes", "--concurrency", "8").code == 0
     assert vendor.total() == ROWS
     sheet = Sheet(rows=people(ROWS), result=desk.folder / "people.verified.csv")
     assert check(desk.home, vendor.bill(), [sheet], in_flight=8).broken == []
