@@ -260,10 +260,10 @@ class _Layout:
         facts = [self.fact(word, f"{found[word]:,}") for word in ("found_billed", "found_not_billed", "left_in_doubt")]
         said = found["statements"]
         reached = len({one["from"] for one in said} & {one["from"] for one in self.doc["windows"]})
+        counts = ("vendor", "certain", "doubt")
         state = "not reconciled" if not reached else "reconciled" if reached == len(self.doc["windows"]) else "partly"
         rows = [
-            (_local(one["from"]), f"{one['vendor']:,}", f"{one['certain']:,}", f"{one['doubt']:,}", finding_text(one["finding"], self.lang))
-            for one in said
+            (_local(one["from"]), *(f"{one[key]:,}" for key in counts), finding_text(one["finding"], self.lang)) for one in said
         ]
         heads = ("window_from", "vendor_count", "certain", "doubt", "meaning")
         table = (Note(text=self.word("statements")), self.grid(heads, rows, "tffft", (5, 3, 3, 3, 9))) if rows else ()

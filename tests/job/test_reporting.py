@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -16,6 +17,8 @@ from batchverify.rules.leaves import row_leaf, run_leaf
 from batchverify.rules.merkle import Tree
 from batchverify.rules.sums import check_sums
 from batchverify.sandbox import Fault, Rule
+from batchverify.store.ledger import Ledger
+from batchverify.store.ledger.usage import Statement
 from batchverify.words import Lang
 from tests.builders import a_card, a_row, an_id, rows
 
@@ -64,7 +67,7 @@ def test_every_field_of_an_audit_is_there(desk, mixed):
     assert document["runs"][0]["cap_asks"] == 3
     assert sum(run["asks"] for run in document["runs"]) == document["asks"]["sent"] == document["evidence"]["attempts"]
     assert document["rate"]["most_in_flight"] >= 1
-    assert document["reconciliation"]["state"] == "not reconciled"
+    assert document["reconciliation"] == {"found_billed": 0, "found_not_billed": 0, "left_in_doubt": 1, "statements": []}
     assert document["evidence"]["in_doubt"] == document["asks"]["in_doubt"] == 1
     assert len(document["evidence"]["listed"]) == 1
     assert {one["code"] for one in document["outcomes"] if one["status"] == "blocked"} == {"id_checksum"}
@@ -197,3 +200,42 @@ def test_an_attempt_that_is_not_what_its_record_says_is_reported_on_to_nobody(de
     changed_ledger("UPDATE attempt SET code = '02' WHERE code = '01'")
     with pytest.raises(HomeError, match=r"has \d attempts that are not what its record says of them \(the first is number \d\)"):
         report(desk, mixed)
+
+
+def test_what_the_vendors_usage_says_later_is_told_and_changes_no_older_report(desk, home):
+    job = desk.verify(rows(2)).job
+    old = report(desk, job, "old.json")
+    start = datetime.fromisoformat(old["windows"][0]["from"])
+    with Ledger.open(home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
+        ledger.usage().note(
+            [
+                Statement(
+                    starts_at=start,
+                    joined=start,
+                    vendor=2,
+                    certain=2,
+                    doubt=0,
+                    billed=0,
+                    not_billed=0,
+                    finding="agrees",
+                    sha256="ab" * 32,
+                    noted_at=start,
+                )
+            ]
+        )
+
+    checked = check_report(desk.folder / "old.json", desk.session(), key=None)
+    new = report(desk, job, "new.json")
+
+    assert (old["reconciliation"]["statements"], checked.wrong) == ([], [])
+    assert checked.notes == ["The vendor's usage was laid beside the ledger after the report, which does not show what it said."]
+    assert [(one["from"], one["vendor"], one["finding"]) for one in new["reconciliation"]["statements"]] == [
+        (old["windows"][0]["from"], 2, "agrees")
+    ]
+    assert check_report(desk.folder / "new.json", desk.session(), key=None).notes == []
+    new["reconciliation"]["statements"][0]["vendor"] = 3
+    (desk.folder / "new.json").write_text(json.dumps(new), "utf-8")
+    assert (
+        "Input and ledger say otherwise about reconciliation.statements."
+        in check_report(desk.folder / "new.json", desk.session(), key=None).wrong
+    )

@@ -18,6 +18,7 @@ from batchverify.report.audit import (
     Mandate,
     RunFacts,
     SampleRow,
+    UsageStatement,
     signed_bytes,
 )
 from batchverify.report.summary import Bill, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
@@ -60,7 +61,12 @@ def a_summary(**changes: Any) -> Summary:
 
 
 def a_sample() -> tuple[SampleRow, ...]:
-    asked = {"source": RowSource.ASKED, "billed": Billed.YES, "request_id": "8F3C1D6E-0C6B-5B2A-9D3E-7A1B2C3D4E5F", "asked_at": AT}
+    asked = {
+        "source": RowSource.ASKED,
+        "billed": Billed.YES,
+        "request_id": "8F3C1D6E-0C6B-5B2A-9D3E-7A1B2C3D4E5F",
+        "asked_at": AT,
+    }
     rows = (
         (4, Outcome(status=RowStatus.MATCHED, code="01", attempt=1, row_tag="j-abcdefgh/4/0011aabb", **asked), "王*", "7081"),
         (5, Outcome(status=RowStatus.MISMATCHED, code="02", attempt=2, row_tag="j-abcdefgh/5/0011aabc", **asked), "䶮*", "0311"),
@@ -125,6 +131,7 @@ def a_report(**changes: Any) -> AuditReport:
         },
         "busiest": Busiest(in_one_second=3, in_flight=2),
         "reconciled": {},
+        "statements": (UsageStatement(start=AT, vendor=5, certain=4, doubt=1, finding="billed", sha256="78" * 32, noted_at=END),),
         "evidence": Evidence(attempts=6, first=1, last=6, request_ids=4, sha256="12" * 32, in_doubt=1, listed=(doubt,)),
         "sample": a_sample(),
         "outputs": (Output(path="名单.verified.xlsx", sha256="34" * 32),),

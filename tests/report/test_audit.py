@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 import zlib
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -153,7 +155,7 @@ def test_every_field_of_an_audit_stands_in_page_pdf_and_workbook(lang):
         *(label_of_status(status, lang) for status in RowStatus),
         *(
             audit_word(word, lang)
-            for word in ("limit", "how", "prepared", "checked", "approved", "date", "most_in_one_second", "not reconciled")
+            for word in ("limit", "how", "prepared", "checked", "approved", "date", "most_in_one_second", "partly", "statements")
         ),
     ]
 
@@ -209,6 +211,17 @@ def test_a_bill_split_by_a_column_is_told():
     assert "(in no row any more)" in page
     assert "(blank)" in page
     assert "0.76 – 0.95" in page
+
+
+@pytest.mark.parametrize(("starts", "word"), [((), "not reconciled"), ((0,), "partly"), ((0, 10), "reconciled")])
+def test_how_far_the_vendors_usage_reaches_is_told(starts, word):
+    (one,) = a_report().statements
+    said = tuple(replace(one, start=one.start + timedelta(minutes=minutes)) for minutes in starts)
+
+    page = Tags(html_of(a_document(statements=said), Lang.EN)).text
+
+    assert audit_word(word, Lang.EN) in page
+    assert page.count("All that was in doubt was billed.") == len(starts)
 
 
 def test_what_is_not_listed_is_counted():
