@@ -333,14 +333,15 @@ def key_clear(**given: Any) -> int:
 
 
 @cli.command()
+@click.option("--alert", is_flag=True, help="Also send a test message to the places of alerts.")
 @given_options.json_option
 @given_options.home_options
-def doctor(**given: Any) -> int:
+def doctor(alert: bool, **given: Any) -> int:  # noqa: FBT001 - a flag of the command line
     """Look at the home: can it be written, is the ledger whole, do the chains hold, is there an AppCode."""
     from batchverify.job import examine
 
     settings = start(given)
-    findings = examine(home_of(settings), settings)
+    findings = examine(home_of(settings), settings, alert=alert)
     if given["as_json"]:
         print_out([{"what": finding.what, "well": finding.is_well, "detail": finding.detail} for finding in findings])
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchverify.errors import BatchVerifyError
+from batchverify.job.alerts import try_places
 from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
 from batchverify.settings import KEY_FILE, Settings, app_code
@@ -23,9 +24,10 @@ class Finding:
     detail: str
 
 
-def examine(home: Path, settings: Settings) -> list[Finding]:
-    """Look at everything that a run will need."""
-    return [*_home(home), *_realm(home, simulated=False), *_realm(home, simulated=True), _app_code(home, settings)]
+def examine(home: Path, settings: Settings, *, alert: bool = False) -> list[Finding]:
+    """Look at everything that a run will need; with `alert`, send a test message to the places of alerts."""
+    found = [*_home(home), *_realm(home, simulated=False), *_realm(home, simulated=True), _app_code(home, settings)]
+    return [*found, *_alerts(settings)] if alert else found
 
 
 def _home(folder: Path) -> Iterator[Finding]:
@@ -59,6 +61,15 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
             yield Finding(what=f"{what} report key", is_well=True, detail=f"{key}, fingerprint {fingerprint(key)}.")
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    tried = try_places(settings)
+    if not tried:
+        detail = "No place is named. Name some in 'alert_urls' of config.toml in the home, or in BATCHVERIFY_ALERT_URLS."
+        yield Finding(what="alerts", is_well=False, detail=detail)
+    for place, problem in tried:
+        yield Finding(what=f"alerts, {place}", is_well=not problem, detail=problem or "It took the test message.")
 
 
 def _app_code(home: Path, settings: Settings) -> Finding:

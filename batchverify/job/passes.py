@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from batchverify.errors import HomeError, InputError, SettingsError
+from batchverify.job.alerts import tell_balance
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.approval import note_plan, within_approval
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
@@ -92,6 +93,7 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
             scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
             plan = make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
             note_plan(plan, realm, session.settings, operator=options.mandate.operator)
+            tell_balance(realm, session.settings, needed=plan.asks)
             return plan
 
 
@@ -215,6 +217,7 @@ def _pass(
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
         plan = make_plan(lines, index, realm, scope, settings=settings, what=what, origin=origin)
+        tell_balance(realm, settings, needed=plan.asks)
         bounds = within_approval(bounds, plan, realm, settings)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
@@ -224,6 +227,7 @@ def _pass(
             if lines.met:
                 realm.ledger.retention().note_forgotten(job.id, lines.met)
         run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
+        tell_balance(realm, settings)
         try:
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
             return _drawn(annotation, job, run, options=opened.options, settings=settings)

@@ -20,6 +20,7 @@ from typing import Self
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
 from batchverify.store.ledger import auditing, jobs, limits, reading, tying, wallet
+from batchverify.store.ledger.alerting import AlertBook
 from batchverify.store.ledger.approving import ApprovalBook
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.erasing import Retention
@@ -334,6 +335,10 @@ class Ledger:
     def approvals(self) -> ApprovalBook:
         """Give the plans that were shown, and who approved them."""
         return ApprovalBook(self._fetch, self._writing)
+
+    def alerts(self) -> AlertBook:
+        """Give the alerts that were sent and still hold."""
+        return AlertBook(self._writing)
 
     def retention(self) -> Retention:
         """Give what erases: by age, on a person's request, and to the last byte."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchverify.errors import HomeError
 from batchverify.store.files import create_once
+from batchverify.store.ledger.alerting import TABLES as ALERTS
 from batchverify.store.ledger.approving import TABLES as APPROVAL
 from batchverify.store.ledger.usage import TABLES as USAGE
 from batchverify.store.ledger.wallet import TABLES as WALLET
@@ -188,9 +189,6 @@ CREATE TABLE forgotten (
   job INTEGER NOT NULL REFERENCES job, row INTEGER NOT NULL, billed TEXT NOT NULL CHECK (billed IN ('0', '1', '?')),
   PRIMARY KEY (job, row)
 ) STRICT, WITHOUT ROWID;
-"""
-ALERTS = """
-CREATE TABLE alert (kind TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
