@@ -210,6 +210,8 @@ class AuditReport:
     evidence: Evidence
     sample: tuple[SampleRow, ...]
     outputs: tuple[Output, ...]
+    erased_attempts: int = 0
+    forgotten_rows: int = 0
     root: str
     leaves: int
     public_key: str
@@ -250,6 +252,7 @@ class AuditReport:
             "evidence": self.evidence.as_json(),
             "sample": [{**row.facts, "masked": {field.value: text for field, text in row.masked.items()}} for row in self.sample],
             "outputs": [{"name": output.path, "sha256": output.sha256} for output in self.outputs],
+            "erased": {"attempts": self.erased_attempts, "rows": self.forgotten_rows},
             "merkle": {"hash": "SHA-256", "root": self.root, "leaves": self.leaves},
             "signer": {"algorithm": "Ed25519", "public_key": self.public_key, "fingerprint": self.fingerprint},
         }

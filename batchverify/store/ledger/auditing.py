@@ -22,6 +22,9 @@ WHERE run = ? AND number > ? ORDER BY number LIMIT {PAGE}
 """
 
 
+_ERASED = "SELECT count(*) FROM attempt WHERE run = ? AND erased_at IS NOT NULL"
+
+
 class AttemptLine(NamedTuple):
     """An attempt in the ledger's own words; times are microseconds UTC."""
 
@@ -41,6 +44,11 @@ def attempt_lines(fetch: Fetch, run: int) -> Iterator[AttemptLine]:
     while page := fetch(_LINES, (run, last)):
         yield from map(AttemptLine._make, page)
         last = page[-1][0]
+
+
+def erased(fetch: Fetch, *, number: int) -> int:
+    """Count the attempts of a run that no longer tell what was asked."""
+    return int(fetch(_ERASED, (number,))[0][0])
 
 
 def link_at(fetch: Fetch, run: str, *, number: int, started_at: int, seq: int) -> str | None:

@@ -279,6 +279,12 @@ class Ledger:
             number, *_ = reading.run_head(con, run)
         return auditing.reconciled(self._fetch, number=number)
 
+    def erased(self, run: str) -> int:
+        """Count the attempts of a run whose question was purged or forgotten."""
+        with self._reading() as con:
+            number, *_ = reading.run_head(con, run)
+        return auditing.erased(self._fetch, number=number)
+
     def attempt_lines(self, run: str) -> Iterator[auditing.AttemptLine]:
         """Walk a run's attempts in order of their numbers, without keys and answers: quick, for a report looks at them all."""
         with self._reading() as con:
