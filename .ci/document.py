@@ -52,7 +52,7 @@ def settings() -> str:
     lines = ["| setting | default |", "|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        shown = "" if default in (None, "", {}) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        shown = "" if default in (None, "", {}, ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         lines.append(f"| `{name}` | {shown} |")
     return "\n".join(lines)
 
@@ -92,7 +92,7 @@ def fault_matrix() -> str:
 
 def planted_bugs() -> str:
     """Every planted bug and the test that must catch it, from the campaign's own list."""
-    from tests.campaigns.planted import BUGS  # noqa: PLC0415 - as above
+    from tests.campaigns.bugs import BUGS  # noqa: PLC0415 - as above
 
     lines = ["| planted bug | caught by |", "|---|---|"]
     lines += [f"| {_cell(bug.what)} | `{bug.caught_by.rpartition('::')[2]}` |" for bug in BUGS]

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.campaigns.planted import BUGS, NotPlanted, change, copy_of_the_tree, escaped, imported_from, main, plant
+from tests.campaigns.bugs import BUGS, change
+from tests.campaigns.planted import NotPlanted, copy_of_the_tree, escaped, imported_from, main, plant
 from tests.campaigns.system_trace import why_not
 
 _FIRST_LINE = "from __future__ import annotations\n"
