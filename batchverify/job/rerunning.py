@@ -7,6 +7,7 @@ of its own: it gets a job of its own, which reuses all that its origin had, and 
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -36,6 +37,7 @@ _FAILED = frozenset({RowStatus.FAILED, RowStatus.LOCKED})
 _SEARCHED_ROWS = 100
 #: Bytes of a key by which it is known again: of a key itself, and of the mark that stands beside a row.
 _KEY_BYTES, _MARK_BYTES = 8, 4
+_MARK = re.compile("[0-9a-f]{8}")
 
 
 def statuses_to_rerun(words: Sequence[str], *, accept_double_charge: bool, from_file: bool = False) -> frozenset[RowStatus]:
@@ -119,15 +121,15 @@ def rerun_file(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Returned:
-    """A file that came back: the job it goes on from, the sheet to read, and the marks of the questions it was given out with.
+    """A file that came back: the job it goes on from, and the sheet to read.
 
     `forgotten` are the marks of people who asked to be forgotten since it was given out.
     """
 
+    path: Path
     job: Job
     simulated: bool
     sheet: str | None
-    marks: array[int]
     forgotten: frozenset[int]
 
 
@@ -143,13 +145,8 @@ def _returned(path: Path, session: Session, *, job: str | None, sheet: str | Non
                 has_same = any(entry.name == found.spec.sheet for entry in table.sheets)
                 same = found.spec.sheet if sheet is None and has_same else sheet
             with open_table(path, temporary=realm.home.tmp, sheet=same) as table:
-                return _Returned(
-                    job=found,
-                    simulated=simulated,
-                    sheet=same,
-                    marks=_marks(table),
-                    forgotten=_forgotten_marks(table, realm),
-                )
+                gone = _forgotten_marks(table, realm)
+                return _Returned(path=path, job=found, simulated=simulated, sheet=same, forgotten=gone)
     raise InputError(
         f"{path.name} came from a job that this home does not know. Name the home with --home, or verify it with `batchverify run`."
     )
@@ -182,13 +179,17 @@ def _job_of(table: Table, realm: Realm) -> Job | None:
     return known[jobs.most_common(1)[0][0]] if jobs else None
 
 
-def _marks(table: Table) -> array[int]:
-    """The marks beside the rows of a result, in ascending order."""
-    column = result_columns(table.header).get("bv_row")
-    if column is None:
-        return array("Q")
-    texts = (cell.rpartition("/")[2] for record in table.records() if isinstance(cell := record.cells[column], str))
-    return array("Q", sorted({number for text in texts if (number := _number_of(text)) is not None}))
+def _marks(found: _Returned, session: Session) -> array[int]:
+    """The marks of the questions that the file was given out with, in ascending order."""
+    with (
+        open_realm(session.home, simulated=found.simulated, clock=session.clock) as realm,
+        open_table(found.path, temporary=realm.home.tmp, sheet=found.sheet) as table,
+    ):
+        column = result_columns(table.header).get("bv_row")
+        if column is None:
+            return array("Q")
+        texts = (cell.rpartition("/")[2] for record in table.records() if isinstance(cell := record.cells[column], str))
+        return array("Q", sorted({number for text in texts if (number := _number_of(text)) is not None}))
 
 
 def _forgotten_marks(table: Table, realm: Realm) -> frozenset[int]:
@@ -211,10 +212,8 @@ def _forgotten_marks(table: Table, realm: Realm) -> frozenset[int]:
 
 
 def _number_of(mark: str) -> int | None:
-    try:
-        return int(mark, 16)
-    except ValueError:
-        return None  # beside a row that asked nothing, or typed by hand
+    """A mark as a number; None beside a row that asked nothing, or where something else was typed."""
+    return int(mark, 16) if _MARK.fullmatch(mark) else None
 
 
 def _knew(found: _Returned, session: Session) -> tuple[Callable[[bytes], bool], Callable[[bytes], bool] | None]:
@@ -226,7 +225,7 @@ def _knew(found: _Returned, session: Session) -> tuple[Callable[[bytes], bool], 
             knew = _among(array("Q", (int.from_bytes(key[:_KEY_BYTES]) for key in keys)), _KEY_BYTES)
             gone = frozenset(origin.annotation.lines.met.values())
     except InputError:  # it is gone, or is itself what was corrected
-        knew = _among(found.marks, _MARK_BYTES)
+        knew = _among(_marks(found, session), _MARK_BYTES)
     if not gone and not found.forgotten:
         return knew, None
     return knew, lambda key: key in gone or int.from_bytes(key[:_MARK_BYTES]) in found.forgotten

@@ -214,6 +214,8 @@ def test_where_the_original_input_is_gone_or_was_itself_corrected_the_marks_of_t
     path.unlink()
     table = table_of(first.path)
     table[0]["银行卡号"] = a_card(66)
+    # Somebody has typed over a mark; it marks nothing any more.
+    table[0]["bv_row"] = table[0]["bv_row"].rpartition("/")[0] + "/" + "f" * 40
     onlooker = desk.onlooker
 
     desk.rerun_from(write(first.path, table))
