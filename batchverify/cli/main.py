@@ -36,9 +36,6 @@ def cli() -> None:
 
 
 cli.add_command(quota)
-cli.add_command(approve)
-cli.add_command(purge)
-cli.add_command(forget)
 cli.add_command(report)
 cli.add_command(template)
 
@@ -97,7 +94,7 @@ def inspect(file: Path, **given: Any) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @given_options.reading_options
 @given_options.asking_options
-@click.option("--operator", default=None, help="Who plans this. Recorded; another person may then approve it.")
+@click.option("--operator", default=None, help="Who does this. Recorded.")
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options
@@ -348,3 +345,8 @@ def doctor(alert: bool, **given: Any) -> int:  # noqa: FBT001 - a flag of the co
         for finding in findings:
             say(f"{'ok  ' if finding.is_well else 'BAD '} {finding.what}: {finding.detail}")
     return 0 if all(finding.is_well for finding in findings) else 5
+
+
+cli.add_command(approve)
+cli.add_command(purge)
+cli.add_command(forget)
