@@ -165,14 +165,13 @@ class Crew:
             self._replied(number, flight, ended)
 
     async def _pass_batches(self) -> None:
-        heeded = False
         while True:
+            if self._bug is not None:
+                if self.ledger.has_failed:
+                    raise self._bug  # nothing can be settled, and what still waits for its connection must not leave
+                # First the others that are in flight are settled.
+                self._reason = self._reason or "interrupted"
             self._obey_stop()
-            if self._bug is not None and not heeded:
-                # First the others that are in flight are settled. Where it is the ledger that fails, this raises at once,
-                # and what still waits for its connection does not leave any more.
-                heeded, self._reason = True, self._reason or "interrupted"
-                await self._turn([], [])
             ended, self._ended = self._ended, []
             at = self.clock.monotonic()
             wanted = self._wanted(at)

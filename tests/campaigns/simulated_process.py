@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from batchverify.errors import HomeError
-from batchverify.model import Attempt, AttemptState, Billed, Query, RowStatus, Secret
+from batchverify.model import Attempt, AttemptState, Billed, RowStatus, Secret
 from batchverify.pool import Crew, Item, Limits, StopSwitch
 from batchverify.rules.outcomes import Scope, deciding_attempt
 from batchverify.rules.verdicts import verdict
@@ -24,22 +24,13 @@ from batchverify.vendor.client import Client
 from batchverify.vendor.products import parse_endpoint
 from tests.campaigns.referee import Referee
 from tests.campaigns.simulated_machine import Connection, Disk, Machine
+from tests.campaigns.simulated_questions import Question
 from tests.campaigns.simulated_time import SimulatedLoop, Timeline
 from tests.campaigns.simulated_vendor import Network
 
 APP_CODE = Secret("sandbox")
 ENDPOINT = parse_endpoint("http://127.0.0.1:80")
 LOCK = timedelta(minutes=730)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A query and what stands for it in the ledger."""
-
-    query: Query
-    key: bytes
-    id_tag: bytes
-    card_tag: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +51,7 @@ class Errand:
 
 @dataclass(slots=True, kw_only=True)
 class Fate:
-    """What befalls a process. Counts are of callbacks or statements from its start, instants of the world."""
+    """What befalls a process. Counts are of callbacks, statements or writes from its start on, stops in seconds after it."""
 
     dies_at_callback: int | None = None
     dies_at_statement: int | None = None
@@ -69,6 +60,7 @@ class Fate:
     after_the_fact: bool = False
     stops_after: Sequence[float] = ()
     sleeps_at_callback: int | None = None
+    sleeps_after_write: int | None = None
     sleeps_seconds: float = 0.0
 
 
@@ -98,6 +90,7 @@ class Process:
     ledger: Ledger | None = field(init=False, default=None)
     callbacks: int = field(init=False, default=0)
     statements: int = field(init=False, default=0)
+    written: int = field(init=False, default=0)
     is_alive: bool = field(init=False, default=True)
     is_asleep: bool = field(init=False, default=False)
     has_slept: bool = field(init=False, default=False)
@@ -184,6 +177,10 @@ class Process:
         self.is_asleep = False
 
     def _came_back(self, error: BaseException | None) -> None:
+        self.written += 1
+        if self.written == self.fate.sleeps_after_write:
+            # What was granted has its intent, and has not left.
+            self._sleep(self.fate.sleeps_seconds)
         if isinstance(error, HomeError) and self.knows_failure_since is None:
             self.say(f"{self.name} learns that its ledger has failed")
             self.knows_failure_since = self.timeline.now

@@ -10,37 +10,33 @@ import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
-from batchverify.model import AttemptState, Billed, Product, Query, RowStatus
-from batchverify.rules.key import key_material
+from batchverify.model import AttemptState, Billed, RowStatus
 from batchverify.sandbox import console
 from batchverify.sandbox.vendor import Settings as VendorSettings
 from batchverify.sandbox.vendor import Vendor
 from batchverify.sandbox.wallet import Standing
 from batchverify.store.ledger import Job, JobSpec, Ledger, RunKind
+from batchverify.store.ledger.books import LEASE_SECONDS
 from batchverify.store.vault import Vault
 from batchverify.vendor.client import Client
 from batchverify.vendor.products import request_target
 from tests.campaigns.invariants import Findings, check_ledger
-from tests.campaigns.people import card_number, id_number
 from tests.campaigns.referee import Clocks, Referee
 from tests.campaigns.simulated_machine import Disk, Machine
-from tests.campaigns.simulated_process import Errand, Fate, Process, Question, scope_of, standing
+from tests.campaigns.simulated_process import Errand, Fate, Process, scope_of, standing
+from tests.campaigns.simulated_questions import Question, draw_questions
 from tests.campaigns.simulated_time import Timeline
 from tests.campaigns.simulated_vendor import Network, Trouble, draw_rules
 
 _DAY = 86_400.0
 _OPEN = frozenset({RowStatus.LOCKED, RowStatus.FAILED, RowStatus.NOT_RUN})
 _ALL_OPEN = _OPEN | {RowStatus.IN_DOUBT}
-_DIGITS = ("00", "00", "00", "02", "52", "54")
 _REQUEST_IDS = "00000000-0000-4000-8000-"
 #: Far more than any world needs that comes to an end.
 _MOST_STEPS = 300_000
 _PASSES = 8
-_id_number = lru_cache(id_number)
-_card_number = lru_cache(card_number)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +96,7 @@ class World:
         )
         self._network = Network(self.timeline, self._vendor, draw)
         self._vault = Vault(b"\x07" * 32, random=draw.randbytes)
-        self._questions = _questions(draw, self._vault)
+        self._questions = draw_questions(draw, self._vault)
         desk = self._disk.connect()
         self.referee = Referee(
             con=desk,
@@ -157,7 +153,7 @@ class World:
 
     def _round(self) -> None:
         """Some processes at once, with all the trouble that is drawn for them."""
-        draw, timeline = self._draw, self.timeline
+        draw = self._draw
         self._vendor.script_faults(*draw_rules(draw))
         self._network.trouble = Trouble(
             no_connection=draw.choice((0.0, 0.0, 0.1, 0.5)),
@@ -166,18 +162,25 @@ class World:
             vendor_seconds=draw.choice((0.02, 0.02, 0.2, 0.2, 0.2, 0.2, 2.0, 2.0, 20.0)),
         )
         for _ in range(draw.choice((1, 1, 2, 2, 3))):
-            self._starting += 1
-            timeline.after(draw.choice((0.0, 0.1, 2.0, 60.0)) * draw.random(), self._start, self._errand(), self._fate())
+            errand, fate, after = self._errand(), self._fate(), draw.choice((0.0, 0.1, 2.0, 60.0)) * draw.random()
+            self._starts(after, errand, fate)
+            if fate.sleeps_seconds > LEASE_SECONDS and draw.random() < 0.7:
+                # Somebody is there when its lease lapses.
+                self._starts(after + LEASE_SECONDS + draw.random() * (fate.sleeps_seconds - LEASE_SECONDS), errand, Fate())
         if draw.random() < 0.2:
             by_seconds = draw.choice((-1, 1)) * draw.choice((0.5, 30.0, 3_600.0, 2 * _DAY))
             self._within_round(draw.random() * 5, self._set_clock, by_seconds)
         if draw.random() < 0.08:
-            self._within_round(draw.random() * 3, self._restart)
+            self._within_round(draw.random() * 3, self.machine.restart)
         if draw.random() < 0.12:
             other = draw.choice((Standing.REVOKED, Standing.UNAUTHORIZED, Standing.ARREARS))
             self._within_round(draw.random() * 3, self._vendor.set_standing, other)
         self._run()
         self._rounds += 1
+
+    def _starts(self, after: float, errand: Errand, fate: Fate) -> None:
+        self._starting += 1
+        self.timeline.after(after, self._start, errand, fate)
 
     def _within_round(self, after: float, act: Callable[..., None], *arguments: object) -> None:
         number = self._rounds
@@ -191,7 +194,7 @@ class World:
         if draw.random() < 0.5:
             self._vendor.top_up(draw.randint(1, 30))
         if draw.random() < 0.15:
-            self._restart()
+            self.machine.restart()
         if draw.random() < 0.2:
             self._set_clock(-self.machine.wall_offset)
         if draw.random() < 0.2:
@@ -266,7 +269,10 @@ class World:
             first = draw.random() * draw.choice((0.1, 1.0, 10.0))
             fate.stops_after = (first, first + draw.random() * 2)[: draw.choice((1, 2))]
         if draw.random() < 0.2:
-            fate.sleeps_at_callback = int(draw.random() ** 2 * 400) + 1
+            if draw.random() < 0.5:
+                fate.sleeps_at_callback = int(draw.random() ** 2 * 400) + 1
+            else:
+                fate.sleeps_after_write = int(draw.random() ** 2 * 20) + 1
             fate.sleeps_seconds = draw.choice((0.3, 3.0, 8.0, 40.0, 40.0, 100.0, 4_000.0))
         return fate
 
@@ -318,10 +324,6 @@ class World:
                 return
         self.referee.broken.append(f"{', '.join(processes)} does not come to an end.")
 
-    def _restart(self) -> None:
-        self.say("the machine restarts")
-        self.machine.restart()
-
     def _set_clock(self, by_seconds: float) -> None:
         if by_seconds:
             self.say(f"the clock is set by {by_seconds} s")
@@ -367,33 +369,3 @@ class World:
         findings.broken = [f"Seed {self.seed}: {fault}" for fault in (*referee.broken, *findings.broken)]
         crashes = sum(process.is_dead_by_fate for process in self._processes)
         return Tally(seeds=1, crashes=crashes, excused=referee.excused, crowded=crowded, findings=findings)
-
-
-def _questions(draw: random.Random, vault: Vault) -> list[Question]:
-    """Draw 5 to 15 questions that share ID numbers, cards and names."""
-    queries: dict[str, Query] = {}
-    people, count = draw.randint(2, 12), 5 + int(draw.random() ** 2 * 11)
-    for _ in range(count):
-        number = draw.randrange(people)
-        # Mostly the person's own name and card, so that the same question, ID number or card comes up again.
-        name = f"王{chr(0x4E00 + (number if draw.random() < 0.9 else draw.randrange(people)))}"
-        if draw.random() < 0.2:
-            query = Query(product=Product.ID2, name=name, id_card=_id_number(number))
-        else:
-            card = number if draw.random() < 0.6 else draw.randrange(people)
-            query = Query(
-                product=draw.choice((Product.BANK3, Product.BANK3, Product.BANK3_DETAIL)),
-                name=name,
-                id_card=_id_number(number),
-                account_no=_card_number(card, _DIGITS[(card * 5 + people) % len(_DIGITS)]),
-            )
-        queries[request_target(query)] = query
-    return [
-        Question(
-            query=query,
-            key=vault.key(key_material(query)),
-            id_tag=vault.id_tag(query.id_card),
-            card_tag=vault.card_tag(query.account_no) if query.account_no else None,
-        )
-        for query in queries.values()
-    ]

@@ -108,6 +108,11 @@ class Ledger:
             raise HomeError(_message(path, error)) from None
         return cls(path, simulated=simulated, writer=writer, reader=reader, stopwatch=stopwatch, random=random)
 
+    @property
+    def has_failed(self) -> bool:
+        """True after the first error of the file: every call raises from then on."""
+        return self._failure is not None
+
     def close(self) -> None:
         """Close the file. What was committed stays, what runs goes on to be alive until its lease lapses."""
         for con in (self._reader, self._writer):
