@@ -7,7 +7,7 @@ checks, or from the home that made the report; never from the report itself.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from io import BytesIO
@@ -34,6 +34,7 @@ from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
 _MOST_NAMED = 12
+_ERASED_SINCE = "Somebody was forgotten, or old codes were purged, after the report: what depends on rows was not compared."
 #: What is read off the rows.
 _OF_ROWS = frozenset({"rows", "status", "outcomes", "sample", "merkle", "ending", "cost_by", "erased"})
 #: No chain is longer, and no larger number fits into a ledger.
@@ -292,27 +293,42 @@ def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
         said = str(error) if isinstance(error, BatchVerifyError) else "It has not the form of a report."
         (checked.notes if not checked.wrong else checked.wrong).append(f"Rows and figures could not be compared. {said}")
         return
-    if not opened.form and expected["run"] != document["run"]:
-        checked.notes.append("The job has been run again since: the row was not compared. Prove it again to compare it.")
-        return
-    ignored = _MAY_DIFFER if opened.form else {*_MAY_DIFFER, "report_sha256"}
-    if opened.form and _has_later_statements(document, expected):
+    if opened.form:
+        _compare_report(document, expected, checked)
+    else:
+        _compare_proof(document, expected, checked)
+
+
+def _compare_report(document: dict[str, Any], expected: dict[str, Any], checked: Checked) -> None:
+    if document.get("outputs") != expected["outputs"]:
+        checked.notes.append("A result file was written after the report: it has another SHA-256 than the report names.")
+    if _has_later_statements(document, expected):
         checked.notes.append("The vendor's usage was laid beside the ledger after the report, which does not show what it said.")
+    compared = "All rows and every figure"
     if _was_erased_since(document, expected):
-        checked.notes.append("Somebody was forgotten, or old codes were purged, after the report: what depends on rows was not compared.")
-        if not opened.form:
-            return
+        checked.notes.append(_ERASED_SINCE)
         document, expected = _without_rows(document), _without_rows(expected)
-    found_keys = {name: value for name, value in document.items() if name not in ignored}
-    differing = list(differences(found_keys, {name: value for name, value in expected.items() if name not in ignored}))
-    if differing:
+        compared = "Runs, asks and money"
+    if differing := _differing(document, expected, _MAY_DIFFER):
         checked.wrong.append(f"Input and ledger say otherwise about {_named(differing)}.")
-    elif opened.form:
-        checked.well.append(f"All {document['rows']['total']:,} rows and every figure come out of input and ledger the same.")
+    else:
+        checked.well.append(f"{compared} come out of input and ledger the same ({expected['input']['rows']:,} rows).")
+
+
+def _compare_proof(proof: dict[str, Any], expected: dict[str, Any], checked: Checked) -> None:
+    if expected["run"] != proof["run"]:
+        checked.notes.append("The job has been run again since: the row was not compared. Prove it again to compare it.")
+    elif _was_erased_since(proof, expected):
+        checked.notes.append(_ERASED_SINCE)
+    elif differing := _differing(proof, expected, {*_MAY_DIFFER, "report_sha256"}):
+        checked.wrong.append(f"Input and ledger say otherwise about {_named(differing)}.")
     else:
         checked.well.append("The row comes out of input and ledger the same.")
-    if opened.form and document.get("outputs") != expected["outputs"]:
-        checked.notes.append("A result file was written after the report: it has another SHA-256 than the report names.")
+
+
+def _differing(document: Mapping[str, Any], expected: Mapping[str, Any], ignored: Collection[str]) -> list[str]:
+    pair = ({name: value for name, value in one.items() if name not in ignored} for one in (document, expected))
+    return list(differences(*pair))
 
 
 def _was_erased_since(document: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:

@@ -142,6 +142,8 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
     "first_last": ("Their numbers", "记录编号"),
     "request_ids": ("With a request id of the vendor's gateway", "有网关请求编号的"),
     "evidence_sha256": ("SHA-256 over all of them", "全部记录的 SHA-256"),
+    "erased attempts": ("Attempts whose question was erased", "已清除查询内容的记录"),
+    "erased rows": ("Rows whose person was forgotten", "已按请求删除的行"),
     "attempt": ("Attempt", "记录编号"),
     "request_id": ("Request id", "请求编号"),
     "asked_at": ("Asked at", "调用时间"),

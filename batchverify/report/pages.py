@@ -277,6 +277,7 @@ class _Layout:
             self.fact("first_last", numbers),
             self.fact("request_ids", f"{found['request_ids']:,}"),
             self.fact("evidence_sha256", found["sha256"], Kind.CODE),
+            *(self.fact(f"erased {kind}", f"{count:,}") for kind, count in sorted(self.doc["erased"].items()) if count),
         )
         listed = [
             (str(one["attempt"]), _local(one["asked_at"]), one["code"], one["billed"], one["request_id"])
