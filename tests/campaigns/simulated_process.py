@@ -210,7 +210,7 @@ class Process:
             self.referee.broken.append(f"{self.name} ended with {error!r}.")
         if isinstance(error, HomeError) and self.fate.fails_at_statement is None:
             self.referee.broken.append(f"{self.name} ended with {error!r}, and its ledger was well.")
-        self.say(f"{self.name} ends{'' if error is None else f' with {error!r}'}")
+        self.say(f"{self.name} ends{'' if error is None else f' with {type(error).__name__}'}")
         self.is_alive = False
         self.machine.processes.pop(self.name, None)
         self.loop.leave()

@@ -16,6 +16,7 @@ from batchverify.store.ledger.bounds import Bounds
 from batchverify.vendor import answers
 from batchverify.vendor.client import Client
 from tests.campaigns.processes import clean_environment
+from tests.campaigns.referee import Referee
 from tests.campaigns.simulation import Parts, campaign, main, simulate
 
 SEEDS, CHUNKS = 2_000, 8
@@ -173,3 +174,21 @@ def test_a_planted_bug_is_met_within_a_few_worlds(bug, monkeypatch):
 
     assert tally.findings.broken, f"{tally.seeds} worlds, and nobody noticed that {bug}."
     assert tally.seeds < ENOUGH
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bug", "sentence"),
+    [
+        ("what is in doubt is asked again after a crash", "is in doubt, and nobody has let go of its question"),
+        ("no index keeps a question from being held twice", "asks what attempt"),
+        ("no index keeps an ID number from being in flight twice", "had one ID number in flight together"),
+    ],
+)
+def test_the_checker_of_ledger_and_bill_sees_it_after_all_has_happened(bug, sentence, monkeypatch):
+    # As in a campaign with real processes, where nobody reads the file after every commit.
+    monkeypatch.setattr(Referee, "look", lambda *_: None)
+
+    tally = simulate(range(1, 1 + ENOUGH), parts=PLANTED[bug], most_broken=2)
+
+    assert any(sentence in fault for fault in tally.findings.broken), tally.findings.broken
