@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from batchverify.model import RowStatus
@@ -11,9 +11,11 @@ from batchverify.rules.prices import yuan
 from batchverify.rules.sampling import interval
 from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
+from batchverify.words.planning import PLANNING, planning_text
 
 if TYPE_CHECKING:
     from batchverify.job import Inspection, Plan
+    from batchverify.job.plan import Problem
     from batchverify.rules.packages import Mix
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -41,10 +43,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "more": ("and {} more", "等，另有 {} 行"),
     "row": ("row", "行"),
     "rows_shown": ("rows", "行"),
-    "duplicate": (
-        "The same question stands in an earlier row. It is asked, and paid, once.",
-        "与前面某行查询相同，只调用、只计费一次。",
-    ),
+    "until": ("Until", "可重试时间"),
+    "answered_at": ("Answered at", "核验时间"),
     "hidden": ("hidden or filtered", "隐藏或被筛选"),
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
@@ -63,6 +63,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: Rows named of each problem; --json names more.
+_SHOWN_ROWS = 10
 # All that steers a terminal, and the signs that turn the reading direction: a file or a sheet may be named so.
 _STEERING = {
     code: f"\\u{code:04x}"
@@ -120,9 +122,10 @@ def plan_text(plan: Plan, lang: Lang) -> str:
         lines.append(f"{say('packages' if plan.left is None else 'buy', lang)}: {mix_text(plan.mix)}")
     if plan.problems:
         lines.append(f"{say('problems', lang)}:")
+        # What is reused needs nobody's eyes, and comes last.
         lines += [
-            f"  {_rows(problem.rows, problem.count, lang)}: {problem_text(code, lang)}"
-            for code, problem in sorted(plan.problems.items(), key=lambda item: item[1].rows)
+            f"  {_rows(problem, lang)}: {problem_text(code, lang)}{_span(code, problem, lang)}"
+            for code, problem in sorted(plan.problems.items(), key=lambda item: (item[0] == "reused", item[1].rows))
         ]
     return "\n".join(lines)
 
@@ -159,8 +162,8 @@ def mix_text(mix: Mix) -> str:
 
 def problem_text(code: str, lang: Lang) -> str:
     """What is odd about rows, and what to do about it, in one line. A warning names its field: "accountNo:luhn"."""
-    if code == "duplicate":
-        return say("duplicate", lang)
+    if code in PLANNING:
+        return planning_text(code, lang)
     if ":" in code:
         return label_of_warning(code, lang)
     return ("" if lang is Lang.ZH else " ").join(filter(None, (message(code, lang), action(code, lang))))
@@ -170,10 +173,21 @@ def _one_line(header: str) -> str:
     return " ".join(header.split())
 
 
-def _rows(rows: Sequence[int], count: int, lang: Lang) -> str:
-    shown = ", ".join(str(row) for row in rows)
-    more = f" {say('more', lang).format(count - len(rows))}" if count > len(rows) else ""
-    return f"{say('row' if count == 1 else 'rows_shown', lang)} {shown}{more}"
+def _rows(problem: Problem, lang: Lang) -> str:
+    """The first rows, and how many more: those that belong together as 5+9."""
+    rows = problem.rows[:_SHOWN_ROWS]
+    groups = [[row for row in group if row in rows] for group in problem.groups] or [[row] for row in rows]
+    shown = ", ".join("+".join(map(str, group)) for group in groups if group)
+    more = f" {say('more', lang).format(f'{problem.count - len(rows):,}')}" if problem.count > len(rows) else ""
+    return f"{say('row' if problem.count == 1 else 'rows_shown', lang)} {shown}{more}"
+
+
+def _span(code: str, problem: Problem, lang: Lang) -> str:
+    """Until when rows are locked, or from when the answers are that are reused."""
+    if problem.earliest is None or problem.latest is None:
+        return ""
+    ends = dict.fromkeys(map(beijing_time, (problem.earliest, problem.latest)))
+    return f" {say('answered_at' if code == 'reused' else 'until', lang)} {' – '.join(ends)}"
 
 
 def summary_text(summary: Mapping[str, Any], lang: Lang, *, low_percent: int, reason: str = "", note: str = "") -> str:

@@ -27,7 +27,7 @@ from batchverify.rules.prices import price_of_asks, yuan
 from batchverify.rules.windows import BEIJING, beijing_time
 from batchverify.settings import Settings
 from batchverify.store.ledger.wallet import order_of_use
-from batchverify.store.plan_index import PlanIndex
+from batchverify.store.plan_index import CONFLICTS, PlanIndex
 
 #: The mark of a question that a plan lets through to the gate.
 ASK = "ask"
@@ -40,10 +40,26 @@ _SHOWN_ROWS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Rows that will not be asked, or look odd: `rows` are the first twenty, `count` is all of them."""
+    """Rows that will not be asked, or look odd: `rows` are the first twenty, `count` is all of them.
+
+    Of rows that contradict each other, `groups` says which: those that share an ID number, a card or a mobile. Of locked rows,
+    `earliest` and `latest` are the ends of their locks; of reused ones, when their answers came.
+    """
 
     count: int
     rows: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...] = ()
+    earliest: datetime | None = None
+    latest: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The problem for scripts."""
+        told: dict[str, Any] = {"count": self.count, "rows": list(self.rows)}
+        if self.groups:
+            told["groups"] = [list(group) for group in self.groups]
+        if self.earliest is not None and self.latest is not None:
+            told |= {"earliest": beijing_time(self.earliest), "latest": beijing_time(self.latest)}
+        return told
 
 
 @dataclass(slots=True)
@@ -62,12 +78,19 @@ class _Tally:
     release: dict[bytes, int] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, list[int]] = field(default_factory=dict)
+    _firsts: dict[str, list[int]] = field(default_factory=dict)
+    _spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
 
-    def note(self, code: str, row: int) -> None:
+    def note(self, code: str, row: int, *, at: datetime | None = None, group: int | None = None) -> None:
         self._counts[code] = self._counts.get(code, 0) + 1
         shown = self._rows.setdefault(code, [])
         if len(shown) < _SHOWN_ROWS:
             shown.append(row)
+            if group is not None:
+                self._firsts.setdefault(code, []).append(group)
+        if at is not None:
+            earliest, latest = self._spans.get(code, (at, at))
+            self._spans[code] = min(earliest, at), max(latest, at)
 
     def look_at(self, batch: list[Line]) -> None:
         for line in batch:
@@ -86,6 +109,8 @@ class _Tally:
         status = standing.status
         if status is None:
             self.reused += 1
+            answer = standing.attempt
+            self.note("reused", line.record.number, at=None if answer is None else answer.settled_at or answer.reserved_at)
             return False
         if status is RowStatus.IN_DOUBT:
             self.in_doubt += 1
@@ -100,7 +125,7 @@ class _Tally:
             # It goes to the gate all the same, which knows whether the lock still holds and writes down until when.
             self.locked += 1
             self.not_due += is_wanted
-            self.note(standing.code, line.record.number)
+            self.note(standing.code, line.record.number, at=standing.until)
             return is_wanted
         if not is_wanted:
             return False
@@ -111,7 +136,15 @@ class _Tally:
         return True
 
     def problems(self) -> dict[str, Problem]:
-        return {code: Problem(count=count, rows=tuple(self._rows[code])) for code, count in sorted(self._counts.items())}
+        return {code: self._problem(code, count) for code, count in sorted(self._counts.items())}
+
+    def _problem(self, code: str, count: int) -> Problem:
+        rows, firsts = self._rows[code], self._firsts.get(code, [])
+        groups: dict[int, list[int]] = {}
+        for row, first in zip(rows, firsts, strict=bool(firsts)):
+            groups.setdefault(first, []).append(row)
+        earliest, latest = self._spans.get(code, (None, None))
+        return Problem(count=count, rows=tuple(rows), groups=tuple(map(tuple, groups.values())), earliest=earliest, latest=latest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +216,7 @@ class Plan:
         """The plan for scripts."""
         return {
             **self._facts(),
-            "problems": {code: {"count": problem.count, "rows": list(problem.rows)} for code, problem in self.problems.items()},
+            "problems": {code: problem.as_json() for code, problem in self.problems.items()},
             "cheapest_packages": {
                 "yuan": yuan(self.mix.price),
                 "packages": [
@@ -265,6 +298,7 @@ def make_plan(
     for batch in lines.batches():
         tally.look_at(batch)
         fresh = _new_questions([line for line in batch if isinstance(line.question, Query)], index, tally)
+        index.add_people((line.record.number, line.question) for line in fresh if isinstance(line.question, Query))
         found = standings(fresh, realm, scope, asks_per_card=settings.asks_per_card_per_day, origin=origin)
         index.mark(
             {
@@ -273,6 +307,9 @@ def make_plan(
                 if line.key is not None and tally.place(line, found[line.key], what=what, asks_edited=asks_edited)
             }
         )
+    for word in CONFLICTS:
+        for row, first in index.conflicts(word):
+            tally.note(word, row, group=first)
     wallet = realm.ledger.wallet(now=scope.as_of)
     return Plan(
         name=lines.table.path.name,

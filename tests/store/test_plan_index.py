@@ -1,11 +1,13 @@
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchverify.errors import HomeError
-from batchverify.store.plan_index import PlanIndex
+from batchverify.model import Product, Query
+from batchverify.store.plan_index import CONFLICTS, MOST_OF_A_MOBILE, PlanIndex
 
 
 @pytest.fixture
@@ -85,3 +87,58 @@ def test_a_failed_write_ends_the_index(index):
         index.add(rows())
     with pytest.raises(HomeError, match="closed database"):
         index.first_rows([key(1)])
+
+
+def a_query(name, id_card, account_no="", mobile=""):
+    return Query(product=Product.BANK4, name=name, id_card=id_card, account_no=account_no, mobile=mobile)
+
+
+def test_rows_that_contradict_each_other_come_in_groups_with_the_first_of_each(index):
+    index.add_people([(2, a_query("a", "1", "c")), (3, a_query("b", "2", "d")), (4, a_query("x", "1"))])
+    index.add_people([(5, a_query("y", "2")), (6, a_query("a", "1")), (7, a_query("q", "3", "c"))])
+
+    assert list(index.conflicts("id_with_names")) == [(2, 2), (4, 2), (3, 3), (5, 3)]
+    assert list(index.conflicts("card_with_ids")) == [(2, 2), (7, 2)]
+    assert list(index.conflicts("mobile_with_ids")) == []
+
+
+@given(st.lists(st.tuples(*(st.sampled_from("abc"),) * 4), max_size=40))
+def test_contradictions_are_those_of_a_dictionary(tmp_path_factory, people):
+    with PlanIndex.open(tmp_path_factory.getbasetemp()) as index:
+        index.add_people((row, a_query(name, id_card, card, mobile)) for row, (name, id_card, card, mobile) in enumerate(people))
+        found = {word: list(index.conflicts(word)) for word in CONFLICTS}
+
+    for word, whose, what, most in (
+        ("id_with_names", 1, 0, 1),
+        ("card_with_ids", 2, 1, 1),
+        ("mobile_with_ids", 3, 1, MOST_OF_A_MOBILE),
+    ):
+        groups = {}
+        for row, person in enumerate(people):
+            groups.setdefault(person[whose], {}).setdefault(person[what], row)
+        expected = [
+            (row, min(group.values())) for group in groups.values() if len(group) > most for row in sorted(group.values())
+        ]
+        assert found[word] == sorted(expected, key=lambda pair: (pair[1], pair[0]))
+
+
+def test_nothing_of_a_person_lies_in_the_scratch_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    with PlanIndex.open(tmp_path) as index:
+        index.add_people([(2, a_query("王小明", "110101199003070011", "6217000000000000004", "13800000001"))])
+    (file,) = tmp_path.glob("plan-*")
+    content = file.read_bytes()
+
+    assert len(content) > 4_096
+    assert [
+        text for text in ("王小明", "110101199003070011", "6217000000000000004", "13800000001") if text.encode() in content
+    ] == []
+
+
+def test_codes_are_of_one_scratch_file_only(tmp_path):
+    codes = set()
+    for _ in range(3):
+        with PlanIndex.open(tmp_path) as index:
+            codes.add(index._code("110101199003070011"))
+
+    assert len(codes) == 3

@@ -1,0 +1,54 @@
+"""What a plan says about rows beside the reasons for which one is never sent: duplicates, contradictions, what is reused.
+
+The one thing to know: rows that contradict each other are asked all the same. Which of two names is right is what the vendor
+is asked for; only the person with the sheet knows whether both rows should be in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from batchverify.words.sayings import Lang, Saying
+
+PLANNING: Mapping[str, Saying] = {
+    "duplicate": Saying(
+        "The same question stands in an earlier row.",
+        "It is asked, and paid, once.",
+        "与前面某行查询相同，",
+        "只调用、只计费一次。",
+    ),
+    "reused": Saying(
+        "Answered already.",
+        "Not asked again, no cost.",
+        "已有核验结果，",
+        "不再调用，不计费。",
+    ),
+    "id_with_names": Saying(
+        "One ID number stands with different names.",
+        "Each is asked. Look which row is right.",
+        "同一身份证号对应不同姓名，",
+        "各行均会调用，请核对哪一行正确。",
+    ),
+    "card_with_ids": Saying(
+        "One card stands with different ID numbers.",
+        "Each is asked. Look which row is right.",
+        "同一银行卡号对应不同身份证号，",
+        "各行均会调用，请核对哪一行正确。",
+    ),
+    "mobile_with_ids": Saying(
+        "One mobile number stands with more than three people.",
+        "Each is asked. Look whether it is the number of each of them.",
+        "同一手机号对应三人以上，",
+        "各行均会调用，请核对是否均为本人号码。",
+    ),
+}
+
+
+def planning_text(word: str, lang: Lang) -> str:
+    """Say what is odd about rows and what comes of it, in one line.
+
+    >>> planning_text("duplicate", Lang.EN), planning_text("reused", Lang.ZH)
+    ('The same question stands in an earlier row. It is asked, and paid, once.', '已有核验结果，不再调用，不计费。')
+    """
+    saying = PLANNING[word]
+    return f"{saying.en} {saying.en_action}" if lang is Lang.EN else saying.zh + saying.zh_action
