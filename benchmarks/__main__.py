@@ -7,10 +7,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks import client, end_to_end, gate, tables
+from benchmarks import client, end_to_end, gate, report, tables
 from benchmarks.figures import machine, table
 
-PARTS = {"end_to_end": end_to_end.run, "client": client.run, "gate": gate.run, "tables": tables.run}
+PARTS = {"end_to_end": end_to_end.run, "client": client.run, "gate": gate.run, "tables": tables.run, "report": report.run}
 
 
 def main() -> None:

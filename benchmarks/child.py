@@ -41,6 +41,7 @@ def job(*, source: str, endpoint: str, home: str, concurrency: int, output: str)
         progress=lambda _: asking.append(time.perf_counter()),
     )
     return {
+        "job": summary.job,
         "wall_seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - cpu,
         "asking_seconds": asking[-1] - asking[0] if asking else 0.0,
@@ -48,6 +49,28 @@ def job(*, source: str, endpoint: str, home: str, concurrency: int, output: str)
         "rows": summary.as_json()["rows"]["total"],
         "status": summary.as_json()["status"],
     }
+
+
+def report(*, job: str, home: str, output: str) -> dict[str, Any]:
+    """An audit report, as Python users call it."""
+    from batchverify import report_file
+
+    started, cpu = time.perf_counter(), time.process_time()
+    report_file(job, output, home=home)
+    return {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu, "asks": 0}
+
+
+def check(*, job: str, home: str, output: str) -> dict[str, Any]:
+    """Its check against input and ledger, by the command."""
+    from batchverify.cli.main import cli
+
+    started, cpu = time.perf_counter(), time.process_time()
+    sys.stdout, told = sys.stderr, sys.stdout  # what is told on stdout is the figures alone
+    code = cli.main(["report", "--check", output, "--home", home], standalone_mode=False)
+    sys.stdout = told
+    if code != 0:
+        raise SystemExit(f"The report of {job} is not genuine.")
+    return {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu, "asks": 0}
 
 
 def httpx_client(*, endpoint: str, concurrency: int, rows: int, keep_alive: bool) -> dict[str, Any]:
@@ -137,7 +160,7 @@ def script(*, source: str, endpoint: str, threads: int, output: str) -> dict[str
 ACTS: dict[str, Callable[..., dict[str, Any]]] = {
     act.__name__: act
     for act in (
-        *(job, httpx_client, bare_client, script),
+        *(job, report, check, httpx_client, bare_client, script),
         *(alone.gate_cost, alone.gate_wait, alone.plan),
         *(alone.read_ours, alone.read_calamine, alone.write_ours, alone.write_xlsxwriter),
     )
