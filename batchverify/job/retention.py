@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -265,11 +266,15 @@ def _erase(
 ) -> Certificate:
     now = session.clock.now()
     folder = session.home / FOLDER
-    path = output or folder / f"{kind}-{beijing_time(now)[:19].replace(':', '').replace('-', '')}.json"
+    path = output or _free_name(folder, f"{kind}-{beijing_time(now)[:19].replace(':', '').replace('-', '')}")
     if path.exists():  # before anything goes: what was erased cannot be erased again for its certificate
         raise InputError(f"{str(path)!r} exists already. Name another file with -o; nothing was erased.")
     if output is None:
         folder.mkdir(mode=0o700, exist_ok=True)
+    elif not path.parent.is_dir():
+        raise InputError(
+            f"There is no folder {str(path.parent)!r} for the certificate. Name another file with -o; nothing was erased."
+        )
     done = [act(realm) for realm in realms]
     # Each, also where one cannot be: every file that is written anew holds less.
     scrubbed = [scrub() for realm in realms for scrub in (realm.ledger.retention().scrub, realm.cache.scrub)]
@@ -288,6 +293,12 @@ def _erase(
     document |= {"signature": signer.sign(signed_bytes(document))}
     _write(path, document)
     return Certificate(document=document, is_scrubbed=all(scrubbed), path=path)
+
+
+def _free_name(folder: Path, stem: str) -> Path:
+    """A name that no certificate has: two in one second are two."""
+    names = (folder / f"{stem}{'' if number == 1 else f'-{number}'}.json" for number in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def _spelled(limits: Limits) -> dict[str, str]:

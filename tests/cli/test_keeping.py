@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 
@@ -34,6 +35,27 @@ def test_whoever_asks_is_forgotten_and_a_certificate_says_so(asked):
     assert asked.run("render", job, "--lang", "en").code == 0
     codes = [row["bv_code"] for row in read_result(asked.folder / "people.verified.csv")]
     assert sorted(codes) == ["01", "01", "forgotten"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal is POSIX")
+def test_at_a_terminal_the_number_is_typed_unseen_and_the_erasure_confirmed(asked):
+    import pty
+
+    controller, terminal = pty.openpty()
+    process = asked.begin("forget", stdin=terminal)
+    os.close(terminal)
+    shown = ""
+    for question, answer in (("ID number or card number", person(1).id_card), ("Erase it for good?", "y")):
+        while question not in shown:
+            shown += process.stderr.read(1)
+            assert process.poll() is None, shown
+        os.write(controller, f"{answer}\n".encode())
+    out, err = process.communicate(timeout=60)
+    os.close(controller)
+
+    assert process.returncode == 0
+    assert out.startswith("Erased. Certificate: ")
+    assert person(1).id_card not in shown + err + out
 
 
 def test_several_are_named_in_a_file_with_a_heading(asked):

@@ -193,6 +193,7 @@ def test_a_job_whose_input_is_gone_is_closed_and_nothing_goes_on_with_it(desk, s
     path.write_bytes(kept)
 
     assert certificate.document["sandbox"]["jobs_closed"] == [first.job]
+    assert forget(desk, an_id(99)).document["sandbox"]["jobs_closed"] == [], "it is closed already"
     for act in (desk.render, desk.resume, desk.rerun):
         with pytest.raises(
             InputError, match=rf"^The job {first.job} is closed: its answers were erased on 20.*pays anew\. Nothing"
@@ -257,6 +258,8 @@ def test_a_certificate_takes_the_place_of_no_file_and_then_nothing_goes(desk):
     with pytest.raises(InputError, match=r"'.*mine\.txt' exists already\. Name another file with -o; nothing was erased\."):
         forget(desk, an_id(1), output=target)
 
+    with pytest.raises(InputError, match=r"There is no folder '.*nowhere' for the certificate\. Name another file with -o; nothing"):
+        forget(desk, an_id(1), output=desk.folder / "nowhere" / "certificate.json")
     assert target.read_text() == "mine"
     assert files_with(desk, bytes_of(desk, 1)) != []
 

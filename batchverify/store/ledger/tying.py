@@ -9,8 +9,10 @@ from __future__ import annotations
 from batchverify.store.ledger.chain import commitment
 from batchverify.store.ledger.reading import PAGE, Fetch
 
+# Letting go of a key may be about an attempt of another job, whose record has gone after three years.
 _TIES = f"""
-SELECT event.seq, event.attempt, event.tag, attempt.key, attempt.nonce, attempt.erased_at IS NOT NULL, attempt.number IS NOT NULL
+SELECT event.seq, event.attempt, event.tag, attempt.key, attempt.nonce,
+  attempt.number IS NOT NULL OR (event.transition IN ('released', 'superseded') AND EXISTS (SELECT 1 FROM erasure WHERE gone <> x''))
 FROM event LEFT JOIN attempt ON attempt.number = event.attempt
 WHERE event.run = ? AND event.seq > ? ORDER BY event.seq LIMIT {PAGE}
 """
@@ -41,8 +43,8 @@ def misfits(fetch: Fetch, run: int) -> list[int]:
     while page := fetch(_TIES, (run, last)):
         found.update(
             number
-            for _, number, tag, key, nonce, is_erased, is_there in page
-            if not is_there or (not is_erased and tag != commitment(nonce, key))
+            for _, number, tag, key, nonce, is_told_of in page
+            if not is_told_of or (nonce is not None and tag != commitment(nonce, key))
         )
         last = page[-1][0]
     return sorted(found)

@@ -156,6 +156,23 @@ def test_the_record_of_a_job_goes_after_three_years_and_the_newest_stays(desk, m
     assert query(desk, "SELECT max(number) FROM attempt") == [(4,)], "a number came again"
 
 
+def test_a_younger_job_that_let_go_of_an_older_ones_key_still_fits_its_chain(desk, make):
+    desk.ask(make.want("a"))
+    end(desk)
+    young = desk.new_job("1" * 64)
+    run = desk.start(young, reuse_days=(-1, -1))
+    desk.ask(make.want("a"), run=run)
+    end(desk, run)
+    desk.pass_time(1_095 * DAY)
+    assert desk.ledger.misfits(run.id) == []
+
+    assert purge(desk)[2]["attempts"] == 1
+
+    assert [event.transition for event in desk.ledger.events(run.id)] == ["superseded", "reserved", "answered"]
+    assert desk.ledger.misfits(run.id) == []
+    assert desk.ledger.verify_chain(run.id)
+
+
 def test_every_table_that_refers_to_a_job_goes_with_it(desk):
     refers = {
         parent: {
