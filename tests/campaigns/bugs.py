@@ -187,11 +187,11 @@ BUGS: tuple[Bug, ...] = (
         f"{_EVERY_FAULT}[redirect]",
         change(
             _CLIENT,
-            "        if raw.status != _OK:\n",
-            "        if raw.status == 302:\n"
-            '            (place,) = [value for name, value in raw.headers if name.lower() == b"location"]\n'
-            "            raw = await self._transport.exchange(place, self._fields)\n"
-            "        if raw.status != _OK:\n",
+            "            raw = await self._transport.exchange(target, self._fields, send_before=send_before)\n",
+            "            raw = await self._transport.exchange(target, self._fields, send_before=send_before)\n"
+            "            if raw.status == 302:\n"
+            '                (place,) = [value for name, value in raw.headers if name.lower() == b"location"]\n'
+            "                raw = await self._transport.exchange(place, self._fields)\n",
         ),
     ),
     bug(

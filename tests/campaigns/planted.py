@@ -43,14 +43,27 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
-def plant(bug: Bug, tree: Path) -> None:
-    """Put a bug into a copy. Raises NotPlanted where the code has moved on."""
+def planted_texts(bug: Bug, tree: Path = ROOT) -> dict[Path, str]:
+    """Give the files that a bug changes, changed. Raises NotPlanted where the code has moved on."""
+    texts: dict[Path, str] = {}
     for change in bug.changes:
         path = tree / "batchverify" / change.file
-        text = path.read_text("utf-8")
+        text = texts.get(path) or path.read_text("utf-8")
         if text.count(change.before) != 1:
             raise NotPlanted(f"{bug.word}: {change.file} has {change.before!r} {text.count(change.before)} times, not once.")
-        path.write_text(text.replace(change.before, change.after), "utf-8")
+        texts[path] = text.replace(change.before, change.after)
+    for path, text in texts.items():
+        try:
+            compile(text, path.name, "exec")
+        except SyntaxError as error:
+            raise NotPlanted(f"{bug.word}: {path.name} is no Python any more ({error.msg}, line {error.lineno}).") from None
+    return texts
+
+
+def plant(bug: Bug, tree: Path) -> None:
+    """Put a bug into a copy. Raises NotPlanted where the code has moved on."""
+    for path, text in planted_texts(bug, tree).items():
+        path.write_text(text, "utf-8")
 
 
 def environment_of(tree: Path) -> dict[str, str]:

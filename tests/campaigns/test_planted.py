@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.campaigns.bugs import BUGS, change
-from tests.campaigns.planted import NotPlanted, copy_of_the_tree, escaped, imported_from, main, plant
+from tests.campaigns.planted import NotPlanted, copy_of_the_tree, escaped, imported_from, main, plant, planted_texts
 from tests.campaigns.system_trace import why_not
 
 _FIRST_LINE = "from __future__ import annotations\n"
@@ -29,6 +29,18 @@ def test_a_planted_bug_is_caught_by_its_test(bug, tmp_path):
 
 def test_every_bug_has_a_word_of_its_own():
     assert len({bug.word for bug in BUGS}) == len(BUGS) >= 14
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.word)
+def test_every_bug_still_has_its_place_in_the_code(bug):
+    assert planted_texts(bug)
+
+
+def test_a_bug_that_leaves_no_python_is_told():
+    broken = replace(BUGS[0], changes=(change("settings.py", _FIRST_LINE, "def ("),))
+
+    with pytest.raises(NotPlanted, match=r"no_intent: settings\.py is no Python any more \(.*, line \d+\)"):
+        planted_texts(broken)
 
 
 def test_a_bug_whose_place_is_gone_is_told(tmp_path):
