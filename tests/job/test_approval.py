@@ -1,5 +1,6 @@
 """A second person approves: what was approved runs, and nothing else does."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -14,8 +15,10 @@ from batchverify.job.approval import approve_plan
 from batchverify.job.clock import SystemClock
 from batchverify.job.passes import OPEN_WITHOUT_DOUBT
 from batchverify.job.realm import open_realm
+from batchverify.job.reporting import report_job
 from batchverify.job.retention import purging
 from batchverify.model import CheckLevel, Field, Product
+from batchverify.words import Lang
 from tests.builders import a_row, rows
 
 
@@ -46,6 +49,20 @@ def test_an_approved_plan_runs_without_another_word_and_its_approver_is_on_recor
         assert (found.operator, found.approved_by, found.name, found.asks) == ("wang", "li", path.name, 3)
         assert realm.ledger.approvals().used(plan.digest) == 3
     assert sandbox.bill.total() == 3
+
+
+def test_the_audit_report_names_who_approved(desk):
+    path = desk.sheet(rows(1))
+    plan = approved(desk, path)
+    result = desk.verify(path, bounds=Bounds(approved=plan.digest))
+    other = desk.verify(rows(1, first=9))
+
+    named = []
+    for job in (result.job, other.job):
+        report_job(job, desk.folder / f"{job}.json", desk.session(), lang=Lang.EN)
+        named.append(json.loads((desk.folder / f"{job}.json").read_text("utf-8"))["mandate"]["approved_by"])
+
+    assert named == ["li", ""]
 
 
 def test_nobody_approves_what_they_planned_however_they_spell_their_name(desk):
