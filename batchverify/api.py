@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -13,13 +14,14 @@ from batchverify.job import Asking, Bounds, Delivery, Mandate, Options, Plan, Re
 from batchverify.job import plan_file as _plan_file
 from batchverify.job import run_file as _run_file
 from batchverify.job.reporting import report_job
-from batchverify.model import Field, Product, RowStatus
+from batchverify.model import Field, Product, RowStatus, Secret
 from batchverify.pool import Progress
 from batchverify.report.summary import Summary
 from batchverify.rules.prices import yuan
 from batchverify.settings import Settings, home_folder, load_settings
 from batchverify.store.home import Home
 from batchverify.tables.frame import answers_of, written_for
+from batchverify.tables.passwords import Passwords
 from batchverify.words import Lang
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 ProductWord = Literal["bank3", "bank3-detail", "bank4", "bank4-detail", "id2", "auto"]
 ChecksWord = Literal["strict", "block", "warn", "off"]
 LangWord = Literal["en", "zh"]
+#: A password, or who is asked for it when one is needed.
+Password = str | Secret | Callable[[], str | Secret]
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -80,6 +84,9 @@ def verify_file(
     qps: float | None = None,
     concurrency: int | None = None,
     mask: bool = False,
+    split: bool = False,
+    protect: bool = False,
+    password: Password | None = None,
     cost_by: str | None = None,
     purpose: str = "",
     authorization: str = "",
@@ -88,6 +95,8 @@ def verify_file(
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
     """Verify a spreadsheet as `batchverify run` does, and return its summary.
+
+    `password` opens a protected workbook, and with `protect` is the one of the result; as a callable it is asked for no sooner.
 
     The bill: at most one paid ask for each different question, and none for what an earlier run has answered.
 
@@ -105,7 +114,6 @@ def verify_file(
     )
     options = _options(
         settings,
-        output=Path(output) if output is not None else None,
         product=product,
         reading=Reading(
             mapping={_word(Field, name, of="mapping"): column for name, column in (mapping or {}).items()},
@@ -117,9 +125,14 @@ def verify_file(
         ),
         upgrade_15=upgrade_15,
         reuse_days=0 if fresh else reuse_days,
-        mask=mask,
-        cost_by=cost_by,
-        lang=lang,
+        delivery=Delivery(
+            output=Path(output) if output is not None else None,
+            lang=_word(Lang, lang, of="lang"),
+            mask=mask,
+            cost_by=cost_by,
+            split=split,
+            protect=protect,
+        ),
         mandate=Mandate(purpose=purpose, authorization=authorization, operator=settings.operator),
     )
     bounds = Bounds(
@@ -130,7 +143,9 @@ def verify_file(
         sample=sample,
         approved=approved,
     )
-    session = Session(settings=settings, watcher=_Watcher(progress, accepted=yes), built_in=sandbox)
+    session = Session(
+        settings=settings, watcher=_Watcher(progress, accepted=yes), built_in=sandbox, passwords=_passwords(password)
+    )
     return _run_file(Path(path), options, bounds, session).summary
 
 
@@ -151,6 +166,7 @@ def plan_file(
     upgrade_15: bool = False,
     reuse_days: float | None = None,
     fresh: bool = False,
+    password: Password | None = None,
 ) -> Plan:
     """Count what `verify_file` would ask and cost. Costs nothing.
 
@@ -166,13 +182,19 @@ def plan_file(
         delimiter=delimiter,
         skip_hidden=skip_hidden,
     )
-    options = _options(
-        settings, output=None, product=product, reading=reading, upgrade_15=upgrade_15, reuse_days=0 if fresh else reuse_days
-    )
-    return _plan_file(Path(path), options, Session(settings=settings, watcher=_Watcher(None, accepted=False), built_in=sandbox))
+    options = _options(settings, product=product, reading=reading, upgrade_15=upgrade_15, reuse_days=0 if fresh else reuse_days)
+    session = Session(settings=settings, watcher=_Watcher(None, accepted=False), built_in=sandbox, passwords=_passwords(password))
+    return _plan_file(Path(path), options, session)
 
 
-def report_file(job: str, path: str | Path, *, home: str | Path | None = None, lang: LangWord = "en") -> Path:
+def report_file(
+    job: str,
+    path: str | Path,
+    *,
+    home: str | Path | None = None,
+    lang: LangWord = "en",
+    password: Password | None = None,
+) -> Path:
     """Write the audit report of a job (`Summary.job`) to a .html, .pdf, .xlsx or .json, and return where it lies. Asks nothing.
 
     Raises:
@@ -180,7 +202,7 @@ def report_file(job: str, path: str | Path, *, home: str | Path | None = None, l
         HomeError: The ledger was changed by another hand: no report can vouch for it.
     """
     settings = load_settings(home=Path(home) if home is not None else None)
-    session = Session(settings=settings, watcher=_Watcher(None, accepted=False))
+    session = Session(settings=settings, watcher=_Watcher(None, accepted=False), passwords=_passwords(password))
     return report_job(job, Path(path), session, lang=_word(Lang, lang, of="lang"))
 
 
@@ -245,6 +267,19 @@ def verify_frame(
         return answers_of(frame, target)
 
 
+def _passwords(password: Password | None) -> Passwords:
+    """A password of a program's: one for all files, and none is asked for twice."""
+    if password is None:
+        return Passwords()
+
+    @cache
+    def given() -> Secret:
+        found = password() if callable(password) else password
+        return found if isinstance(found, Secret) else Secret(found)
+
+    return Passwords(ask=lambda _: given(), ask_new=lambda _name, _own: given(), origin="the argument password")
+
+
 def _word(words: type[Word], word: str, *, of: str) -> Word:
     try:
         return words(word)
@@ -255,14 +290,11 @@ def _word(words: type[Word], word: str, *, of: str) -> Word:
 def _options(
     settings: Settings,
     *,
-    output: Path | None,
     product: ProductWord,
     reading: Reading,
     upgrade_15: bool,
     reuse_days: float | None,
-    mask: bool = False,
-    cost_by: str | None = None,
-    lang: LangWord = "en",
+    delivery: Delivery | None = None,
     mandate: Mandate | None = None,
 ) -> Options:
     return Options(
@@ -275,6 +307,6 @@ def _options(
             reuse_days_matched=settings.reuse_days_matched if reuse_days is None else reuse_days,
             reuse_days_other=settings.reuse_days_other if reuse_days is None else reuse_days,
         ),
-        delivery=Delivery(output=output, lang=_word(Lang, lang, of="lang"), mask=mask, cost_by=cost_by),
+        delivery=delivery or Delivery(),
         mandate=mandate or Mandate(),
     )

@@ -259,7 +259,7 @@ class Desk:
         for key, below in SCHEMA.items():
             if below and key in document:
                 assert tuple(document[key]) == below
-        (output,) = rendered.summary.outputs
+        output, *_ = rendered.summary.outputs
         path = Path(output.path)
         assert rendered.summary.as_text().encode() in [beside.read_bytes() for beside in path.parent.glob("*.summary*.json")]
         return Result(summary=rendered.summary, path=path, note=rendered.note)

@@ -80,12 +80,13 @@ def _show_bug(bug: BaseException) -> None:
 @given_options.home_options
 def inspect(file: Path, **given: Any) -> int:
     """Show what is in FILE: sheets, columns, masked examples. Free."""
+    from batchverify.cli.passwords import passwords_of
     from batchverify.cli.show import inspection_text
     from batchverify.job import inspect_file
 
     settings = start(given)
     options = given_options.options_of(given, settings)
-    inspection = inspect_file(file, options.reading, home=home_of(settings))
+    inspection = inspect_file(file, options.reading, home=home_of(settings), passwords=passwords_of(given))
     print_out(inspection.as_json() if given["as_json"] else inspection_text(inspection, options.delivery.lang))
     return 0
 
@@ -215,6 +216,7 @@ def rerun(job: str, **given: Any) -> int:
 @cli.command()
 @click.argument("job")
 @given_options.delivery_options
+@given_options.password_option
 @given_options.json_option
 @given_options.home_options
 def render(job: str, **given: Any) -> int:

@@ -79,6 +79,11 @@ lang_option = click.option(
     "--lang", type=click.Choice(["en", "zh"]), help="Language of labels. Default: by locale. Both are understood when read back."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout, and nothing else there.")
+password_option = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Take the password of a protected workbook from the first line of standard input. Default: asked at the terminal.",
+)
 reading_options = _stack(
     click.option(
         "--map",
@@ -94,6 +99,7 @@ reading_options = _stack(
     click.option("--encoding", help="Encoding of a csv. Default: found, never guessed."),
     click.option("--delimiter", help="Delimiter of a csv. Default: by the header line."),
     click.option("--skip-hidden", is_flag=True, help="Leave out hidden and filtered rows."),
+    password_option,
 )
 _endpoint_option = click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only).")
 asking_options = _stack(
@@ -136,6 +142,10 @@ delivery_options = _stack(
         help="Result file. Default: NAME.verified.xlsx or .csv beside the input.",
     ),
     click.option("--mask", is_flag=True, help="Mask names and numbers in the result."),
+    click.option("--split", is_flag=True, help="Write one more file per status beside the result."),
+    click.option(
+        "--protect", is_flag=True, help="Protect the result with a password: asked for, or by --password-stdin. Workbooks only."
+    ),
     click.option(
         "--cost-by", metavar="COLUMN", help="Split the bill by a column of the sheet: header, letters or number; empty for none."
     ),
@@ -153,6 +163,7 @@ again_options = _stack(
     click.option("--sandbox", is_flag=True, hidden=True),
     spending_options,
     delivery_options,
+    password_option,
     json_option,
     home_options,
     _endpoint_option,
@@ -192,7 +203,12 @@ def options_of(given: Mapping[str, Any], settings: Settings) -> Options:
             reuse_days_other=settings.reuse_days_other if days is None else days,
         ),
         delivery=Delivery(
-            output=given.get("output"), lang=lang_of(settings), mask=bool(given.get("mask")), cost_by=given.get("cost_by") or None
+            output=given.get("output"),
+            lang=lang_of(settings),
+            mask=bool(given.get("mask")),
+            cost_by=given.get("cost_by") or None,
+            split=bool(given.get("split")),
+            protect=bool(given.get("protect")),
         ),
         mandate=Mandate(
             purpose=given.get("purpose", ""), authorization=given.get("authorization", ""), operator=settings.operator
@@ -234,8 +250,12 @@ def with_output(options: Options, given: Mapping[str, Any]) -> Options:
         from batchverify.words import Lang
 
         delivery = replace(delivery, lang=Lang(given["lang"]))
-    if given.get("mask"):
-        delivery = replace(delivery, mask=True)
+    delivery = replace(
+        delivery,
+        mask=delivery.mask or bool(given.get("mask")),
+        split=delivery.split or bool(given.get("split")),
+        protect=delivery.protect or bool(given.get("protect")),
+    )
     if given.get("cost_by") is not None:
         delivery = replace(delivery, cost_by=given["cost_by"] or None)
     return replace(options, delivery=delivery)

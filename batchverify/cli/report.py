@@ -31,6 +31,7 @@ _NOT_GENUINE = 2
 )
 @click.option("--key", metavar="PUBLIC_KEY", help="The key that must have signed it, taken from elsewhere than the report.")
 @click.option("--prove", type=click.IntRange(min=1), metavar="ROW", help="Prove one row; the proof tells nothing of any other.")
+@given_options.password_option
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batchverify.model import RowStatus
     from batchverify.pool import Progress
     from batchverify.settings import Settings
+    from batchverify.tables.passwords import Passwords
 
 _EXIT_CODES = {"complete": 0, "open_rows": 3, "vendor_stop": 4, "home_error": 5, "interrupted": 130}
 _WORST_FIRST = (5, 4, 130, 3, 0)
@@ -94,22 +95,27 @@ def home_of(settings: Settings) -> Path:
     return home_folder(settings.home)
 
 
-def session_of(settings: Settings, given: dict[str, Any], watcher: Terminal) -> Session:
+def session_of(settings: Settings, given: dict[str, Any], watcher: Terminal, passwords: Passwords | None = None) -> Session:
     """What one command's passes share."""
+    from batchverify.cli.passwords import passwords_of
     from batchverify.job import Session
 
-    return Session(settings=settings, watcher=watcher, built_in=bool(given.get("sandbox")))
+    return Session(
+        settings=settings, watcher=watcher, built_in=bool(given.get("sandbox")), passwords=passwords or passwords_of(given)
+    )
 
 
 def each(given: dict[str, Any], settings: Settings, names: tuple[Any, ...], act: Callable[[Any, Session], Rendered]) -> int:
     """Do the same for each name; the worst exit code counts."""
+    from batchverify.cli.passwords import passwords_of
     from batchverify.cli.progress import stopping_on_signals
 
     codes, documents = [], []
+    passwords = passwords_of(given)  # one for all: standard input has but one first line, and files often share a password
     try:
         for name in names:
             watcher = Terminal(given, settings)
-            session = session_of(settings, given, watcher)
+            session = session_of(settings, given, watcher, passwords)
             with stopping_on_signals(session.stop):
                 try:
                     rendered = act(name, session)

@@ -12,6 +12,7 @@ from batchverify.model import CellValue, Field, NumberCell, OddCell
 from batchverify.rules.masks import mask
 from batchverify.store.home import Home
 from batchverify.tables.columns import choose_columns, is_asked
+from batchverify.tables.passwords import Passwords
 from batchverify.tables.reader import open_table
 from batchverify.tables.sheet_xml import column_letters
 
@@ -66,7 +67,7 @@ class Inspection:
         }
 
 
-def inspect_file(path: Path, reading: Reading, *, home: Path) -> Inspection:
+def inspect_file(path: Path, reading: Reading, *, home: Path, passwords: Passwords | None = None) -> Inspection:
     """Look at a spreadsheet.
 
     Raises:
@@ -79,6 +80,7 @@ def inspect_file(path: Path, reading: Reading, *, home: Path) -> Inspection:
         header_row=reading.header_row,
         encoding=reading.encoding,
         delimiter=reading.delimiter,
+        passwords=passwords,
     ) as table:
         columns = choose_columns(table, wanted=(), optional=tuple(Field), mapping=reading.mapping)
         sample = list(islice(table.records(), _EXAMPLES))

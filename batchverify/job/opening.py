@@ -22,6 +22,7 @@ from batchverify.model import Field, Product
 from batchverify.rules.windows import beijing_time
 from batchverify.store.ledger import Job
 from batchverify.tables.columns import ColumnMap, choose_columns
+from batchverify.tables.passwords import Passwords
 from batchverify.tables.reader import Table, open_table
 from batchverify.vendor.products import ROUTES
 
@@ -30,7 +31,9 @@ _AUTO_FIELDS = ROUTES[Product.ID2][1]
 
 
 @contextmanager
-def opened_table(path: Path, options: Options, realm: Realm) -> Iterator[tuple[Table, ColumnMap]]:
+def opened_table(
+    path: Path, options: Options, realm: Realm, passwords: Passwords | None = None
+) -> Iterator[tuple[Table, ColumnMap]]:
     """A spreadsheet with its columns. Raises InputError when it cannot be read, or what was named is not in it."""
     reading = options.reading
     with open_table(
@@ -41,6 +44,7 @@ def opened_table(path: Path, options: Options, realm: Realm) -> Iterator[tuple[T
         encoding=reading.encoding,
         delimiter=reading.delimiter,
         skip_hidden=reading.skip_hidden,
+        passwords=passwords,
     ) as table:
         wanted = _AUTO_FIELDS if options.asking.product is None else ROUTES[options.asking.product][1]
         optional = () if options.asking.product is not None else (Field.ACCOUNT_NO, Field.MOBILE)
@@ -56,13 +60,13 @@ def cost_by_of(table: Table, columns: ColumnMap, options: Options) -> CostBy | N
 
 
 @contextmanager
-def input_of(job: Job, options: Options, realm: Realm) -> Iterator[tuple[Table, ColumnMap]]:
+def input_of(job: Job, options: Options, realm: Realm, passwords: Passwords | None = None) -> Iterator[tuple[Table, ColumnMap]]:
     """The input of a job as it was. Raises InputError when the job is closed, or its input is gone or was changed since."""
     refuse_closed(job)
     path = Path(job.spec.path)
     if not path.is_file():
         raise InputError(f"The input of the job {job.id}, {str(path)!r}, is gone. Put it back there; nothing was sent.")
-    with opened_table(path, options, realm) as (table, columns):
+    with opened_table(path, options, realm, passwords) as (table, columns):
         if table.sha256 != job.spec.sha256:
             raise InputError(
                 f"{str(path)!r} was changed since the job {job.id} began. Verify it as it is now with `batchverify run`: "
@@ -72,10 +76,10 @@ def input_of(job: Job, options: Options, realm: Realm) -> Iterator[tuple[Table, 
 
 
 @contextmanager
-def lines_of(job: Job, realm: Realm) -> Iterator[Lines]:
+def lines_of(job: Job, realm: Realm, passwords: Passwords | None = None) -> Iterator[Lines]:
     """The rows of a job as it asks them. Raises InputError when it is closed, or its input is gone or was changed since."""
     options = Options.from_json(job.spec.options)
-    with input_of(job, options, realm) as (table, columns):
+    with input_of(job, options, realm, passwords) as (table, columns):
         yield lines_from(table, columns, options, realm, job.created_at, job)
 
 

@@ -61,12 +61,17 @@ class Asking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What comes out, and in whose words. `cost_by` names the column that splits the bill."""
+    """What comes out, and in whose words. `cost_by` names the column that splits the bill.
+
+    `split` writes one more file per status, `protect` puts a password on them all: which one is nowhere kept.
+    """
 
     output: Path | None = None
     lang: Lang = Lang.EN
     mask: bool = False
     cost_by: str | None = None
+    split: bool = False
+    protect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from batchverify.job.opening import cost_by_of, input_of, lines_from, opened_tab
 from batchverify.job.options import Bounds, Options
 from batchverify.job.plan import Plan, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
-from batchverify.job.rendering import Rendered, check_place, render
+from batchverify.job.rendering import Rendered, check_place, render, target_of
 from batchverify.job.standing import Origin
 from batchverify.job.terms import Terms
 from batchverify.model import RowStatus
@@ -35,7 +35,10 @@ from batchverify.settings import Settings, home_folder
 from batchverify.store.ledger import Job, JobSpec, Run, RunKind
 from batchverify.store.plan_index import PlanIndex
 from batchverify.tables.columns import ColumnMap
+from batchverify.tables.passwords import Passwords
+from batchverify.tables.protected import Protection, require_library
 from batchverify.tables.reader import Table
+from batchverify.tables.writer import check_protection
 
 #: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
 OPEN_WITHOUT_DOUBT = frozenset({RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED})
@@ -59,6 +62,7 @@ class Session:
     built_in: bool = False
     clock: SystemClock = field(default_factory=SystemClock)
     stop: StopSwitch = field(default_factory=StopSwitch)
+    passwords: Passwords = field(default_factory=Passwords)
 
     @property
     def home(self) -> Path:
@@ -84,7 +88,7 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
     """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        opened_table(path, options, realm) as (table, columns),
+        opened_table(path, options, realm, session.passwords) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         began = job.created_at if job is not None else session.clock.now()
@@ -114,7 +118,7 @@ def run_file(
     """
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        opened_table(path, options, realm) as (table, columns),
+        opened_table(path, options, realm, session.passwords) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
@@ -143,7 +147,9 @@ def resume_job(
 def render_job(job_id: str, session: Session, *, change: Callable[[Options], Options] = lambda options: options) -> Rendered:
     """Draw a job's result and summary again. Asks nothing; the same bytes each time."""
     with ended_job(job_id, session, change) as found:
-        return _drawn(found.annotation, found.job, found.run, options=found.options, settings=session.settings)
+        annotation, options = found.annotation, found.options
+        protection = _protection(annotation.lines.table, options, annotation.realm, session, job_id)
+        return _drawn(annotation, found.job, found.run, options=options, settings=session.settings, protection=protection)
 
 
 @contextmanager
@@ -192,7 +198,7 @@ def _job_opened(job_id: str, session: Session, change: Callable[[Options], Optio
     with open_realm(session.home, simulated=job_id.lower().startswith("s-"), clock=session.clock) as realm:
         job = realm.ledger.job(job_id)
         options = change(Options.from_json(job.spec.options))
-        with input_of(job, options, realm) as (table, columns):
+        with input_of(job, options, realm, session.passwords) as (table, columns):
             yield realm, _Opened(table=table, columns=columns, options=options, job=job)
 
 
@@ -212,6 +218,7 @@ def _pass(
     lines = lines_from(opened.table, opened.columns, opened.options, realm, began, job, forgot=origin.forgot if origin else None)
     with ExitStack() as stack:
         check_place(opened.table, opened.options, realm, job.id if job is not None else "")
+        protection = _protection(opened.table, opened.options, realm, session, job.id if job is not None else "")
         vendor = stack.enter_context(open_vendor(settings, realm, built_in=session.built_in or _asks_built_in(settings, realm)))
         opened = replace(opened, options=replace(opened.options, endpoint_host=vendor.endpoint.host))
         index = stack.enter_context(PlanIndex.open(realm.home.tmp))
@@ -230,7 +237,7 @@ def _pass(
         tell_balance(realm, settings)
         try:
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
-            return _drawn(annotation, job, run, options=opened.options, settings=settings)
+            return _drawn(annotation, job, run, options=opened.options, settings=settings, protection=protection)
         except (InputError, HomeError) as error:
             # Not as an InputError, which says that nothing was sent.
             raise HomeError(
@@ -294,8 +301,21 @@ def _annotation(
     )
 
 
-def _drawn(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Rendered:
-    rendered = render(annotation, job, run, options=options, settings=settings)
+def _protection(table: Table, options: Options, realm: Realm, session: Session, job: str) -> Protection | None:
+    """What the result is protected with; its password is asked for here, before anything is paid."""
+    if not options.delivery.protect:
+        return None
+    target = target_of(table, options, realm, job)
+    check_protection(target, is_protected=True)
+    require_library(target.name)
+    password = session.passwords.of_result(target.name, source_sha256=table.sha256)
+    return Protection(password=password, temporary=realm.home.tmp)
+
+
+def _drawn(
+    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, protection: Protection | None
+) -> Rendered:
+    rendered = render(annotation, job, run, options=options, settings=settings, protection=protection)
     annotation.realm.ledger.finish_job(job.id, at=None if annotation.counts.open else annotation.scope.as_of)
     return rendered
 

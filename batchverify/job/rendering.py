@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -19,6 +18,7 @@ from batchverify.job.annotate import Annotation, Counts
 from batchverify.job.cost_by import kind_of
 from batchverify.job.options import Options
 from batchverify.job.realm import Realm
+from batchverify.job.splitting import holds, split_by_status
 from batchverify.job.terms import Terms
 from batchverify.model import RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
@@ -30,8 +30,9 @@ from batchverify.rules.windows import window_of
 from batchverify.settings import VENDOR_ENDPOINT, Settings
 from batchverify.store.ledger import BillRow, Job, Run
 from batchverify.tables.placing import check_target, place
+from batchverify.tables.protected import Protection
 from batchverify.tables.reader import Table
-from batchverify.tables.writer import write_result
+from batchverify.tables.writer import check_protection, write_result
 
 _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
 
@@ -60,8 +61,12 @@ def ending_of(reason: str, *, open_rows: int) -> Ending:
     return Ending.OPEN_ROWS
 
 
-def render(annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings) -> Rendered:
-    """Write the result file and `NAME.summary.json`, and return the summary. Asks nothing.
+def render(
+    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, protection: Protection | None = None
+) -> Rendered:
+    """Write the result file, those of each status, and `NAME.summary.json`, and return the summary. Asks nothing.
+
+    The summary holds no person, so no password is put on it.
 
     Raises:
         InputError: The target is the input itself. Nothing was written.
@@ -83,18 +88,24 @@ def render(annotation: Annotation, job: Job, run: Run, *, options: Options, sett
         sheets=sheets,
         columns=annotation.lines.columns,
         mask=options.delivery.mask,
+        protection=protection,
     )
     summary = drawn[0] if drawn else summary_of(annotation, job, run, options=options, settings=settings)
-    summary = replace(summary, outputs=(Output(path=str(written.path.absolute()), sha256=written.sha256),))
     # At once: a result that the ledger does not know is taken for the user's own, and the next one gets another name.
     realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
+    split = []
+    if options.delivery.split:
+        split = split_by_status(annotation, written.path, options=options, protection=protection, now=summary.ended_at)
+    outputs = tuple(Output(path=str(one.path.absolute()), sha256=one.sha256) for one in (written, *split))
+    summary = replace(summary, outputs=outputs)
     companion = _free_companion(written.path)
 
     def write_summary(file: BinaryIO) -> None:
         file.write(summary.as_text().encode())
 
     place(companion, write_summary)
-    return Rendered(summary=summary, reason=run.reason, note=written.note)
+    notes = dict.fromkeys(one.note for one in (written, *split) if one.note)
+    return Rendered(summary=summary, reason=run.reason, note=" ".join(notes))
 
 
 def check_place(table: Table, options: Options, realm: Realm, job: str) -> None:
@@ -103,7 +114,11 @@ def check_place(table: Table, options: Options, realm: Realm, job: str) -> None:
     Raises:
         InputError: Nothing was sent, nothing was written.
     """
-    check_target(target_of(table, options, realm, job), source=table.path)
+    target, delivery = target_of(table, options, realm, job), options.delivery
+    check_target(target, source=table.path)
+    # A workbook that is kept whole has no more rows than one can hold.
+    may_be_ours = delivery.protect and (table.kind != "xlsx" or delivery.mask)
+    check_protection(target, is_protected=delivery.protect, rows=table.extent().rows if may_be_ours else 0)
 
 
 def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
@@ -114,12 +129,13 @@ def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
         if chosen.suffix.lower() not in ({".csv", ".xlsx", ".xlsm"} if may_have_macros else {".csv", ".xlsx"}):
             raise InputError(f"The result cannot be {chosen.name!r}. Name a file that ends in .xlsx or .csv.")
         return chosen
-    suffix = ".csv" if table.kind == "csv" else ".xlsx"
+    # No program knows a protected csv, so its result becomes a workbook.
+    suffix = ".csv" if table.kind == "csv" and not options.delivery.protect else ".xlsx"
     stem = _stem(table.path)
     ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
     for number in range(1, 1000):
         target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")
-        if not os.path.lexists(target) or _holds(target, ours.get(str(target.resolve()))):
+        if not os.path.lexists(target) or holds(target, ours.get(str(target.resolve()))):
             return target
     raise InputError(f"There are a thousand results beside {table.path.name!r} already. Name one with -o.")
 
@@ -156,17 +172,6 @@ def _sums_up(path: Path, result: Path) -> bool:
     try:
         return any(output["path"] == str(result.absolute()) for output in json.loads(path.read_bytes())["outputs"])
     except (OSError, ValueError, TypeError, LookupError):
-        return False
-
-
-def _holds(path: Path, sha256: str | None) -> bool:
-    """Tell whether a file is still what we wrote. What is no plain file, or cannot be read, is not."""
-    try:
-        if sha256 is None or not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
         return False
 
 

@@ -137,14 +137,14 @@ def _returned(path: Path, session: Session, *, job: str | None, sheet: str | Non
     realms = (False, True) if job is None else (job.lower().startswith("s-"),)
     for simulated in realms:
         with open_realm(session.home, simulated=simulated, clock=session.clock) as realm:
-            ours = sheet if job is not None or sheet is not None else _sheet_of_ours(path, realm)
-            with open_table(path, temporary=realm.home.tmp, sheet=ours) as table:
+            ours = sheet if job is not None or sheet is not None else _sheet_of_ours(path, realm, session)
+            with open_table(path, temporary=realm.home.tmp, passwords=session.passwords, sheet=ours) as table:
                 found = _job_of(table, realm) if job is None else realm.ledger.job(job)
                 if found is None:
                     continue
                 has_same = any(entry.name == found.spec.sheet for entry in table.sheets)
                 same = found.spec.sheet if sheet is None and has_same else sheet
-            with open_table(path, temporary=realm.home.tmp, sheet=same) as table:
+            with open_table(path, temporary=realm.home.tmp, passwords=session.passwords, sheet=same) as table:
                 gone = _forgotten_marks(table, realm)
                 return _Returned(path=path, job=found, simulated=simulated, sheet=same, forgotten=gone)
     raise InputError(
@@ -152,14 +152,14 @@ def _returned(path: Path, session: Session, *, job: str | None, sheet: str | Non
     )
 
 
-def _sheet_of_ours(path: Path, realm: Realm) -> str | None:
+def _sheet_of_ours(path: Path, realm: Realm, session: Session) -> str | None:
     """The first sheet that has our column, where the one that looks most like a list of people has not; else None."""
-    with open_table(path, temporary=realm.home.tmp) as table:
+    with open_table(path, temporary=realm.home.tmp, passwords=session.passwords) as table:
         if "bv_row" in result_columns(table.header):
             return None
         names = [entry.name for entry in table.sheets if entry.name != table.sheet]
     for name in names:
-        with open_table(path, temporary=realm.home.tmp, sheet=name) as table:
+        with open_table(path, temporary=realm.home.tmp, passwords=session.passwords, sheet=name) as table:
             if "bv_row" in result_columns(table.header):
                 return name
     return None
@@ -183,7 +183,7 @@ def _marks(found: _Returned, session: Session) -> array[int]:
     """The marks of the questions that the file was given out with, in ascending order."""
     with (
         open_realm(session.home, simulated=found.simulated, clock=session.clock) as realm,
-        open_table(found.path, temporary=realm.home.tmp, sheet=found.sheet) as table,
+        open_table(found.path, temporary=realm.home.tmp, passwords=session.passwords, sheet=found.sheet) as table,
     ):
         column = result_columns(table.header).get("bv_row")
         if column is None:

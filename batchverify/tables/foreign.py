@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,18 @@ from typing import IO, Any
 
 from batchverify.errors import InputError
 from batchverify.model import CellValue, NumberCell, OddCell, Record
-from batchverify.tables.foreign_child import MAX_CPU_SECONDS, TOO_LARGE, UNREADABLE
+from batchverify.tables.child import run_child
+from batchverify.tables.foreign_child import IS_PROTECTED, MAX_CPU_SECONDS, TOO_LARGE, UNREADABLE
 from batchverify.tables.snapshot import Snapshot, unnamed_file
 
 #: Longer than the child's own bound of processor time, which is what ends it on a busy machine.
 _PATIENCE_SECONDS = 2 * MAX_CPU_SECONDS
 _REMEDY = "Open it in Excel, WPS or LibreOffice and save it as .xlsx."
 _ODD_KINDS = {"b": "boolean", "d": "date"}
+
+
+class ProtectedError(InputError):
+    """An old or foreign workbook needs a password before it can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,8 @@ def read_foreign(snapshot: Snapshot, *, name: str, temporary: Path) -> tuple[Sna
     """Read all sheets of a workbook; returns the private copy of their cells, to be closed by the caller, and the sheets.
 
     Raises:
-        InputError: It cannot be read, is protected, or is more than a bounded process can hold. Nothing was sent.
+        ProtectedError: It is protected with a password.
+        InputError: It cannot be read, or is more than a bounded process can hold. Nothing was sent.
         HomeError: The copy cannot be written.
     """
     copy = unnamed_file(temporary)
@@ -74,27 +78,19 @@ def read_foreign(snapshot: Snapshot, *, name: str, temporary: Path) -> tuple[Sna
 
 
 def _run_child(snapshot: Snapshot, copy: IO[bytes], *, name: str) -> None:
-    # No setting and no secret of ours goes into a process that a stranger's file may take over.
-    environment = {word: value for word, value in os.environ.items() if not word.startswith("BATCHVERIFY_")}
-    command = [sys.executable, "-m", "batchverify.tables.foreign_child"]
     with snapshot.open() as content:
-        try:
-            done = subprocess.run(  # noqa: S603 - our own module, and no word of the user's in the command
-                command,
-                input=content.read(),
-                stdout=copy,
-                stderr=subprocess.DEVNULL,
-                env=environment | {"PYTHONIOENCODING": "utf-8"},
-                timeout=_PATIENCE_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise InputError(f"{name} takes longer to read than {_PATIENCE_SECONDS} s. {_REMEDY}") from None
-    match done.returncode:
+        code = run_child("batchverify.tables.foreign_child", content=content, out=copy, patience_seconds=_PATIENCE_SECONDS)
+    match code:
         case 0:
             return
+        case None:
+            raise InputError(f"{name} takes longer to read than {_PATIENCE_SECONDS} s. {_REMEDY}")
+        case code if code == IS_PROTECTED:
+            raise ProtectedError(
+                f"{name} is protected with a password. Open it in the program that made it, remove the password and save it again."
+            )
         case code if code == UNREADABLE:
-            raise InputError(f"{name} is protected, damaged, far too large or of an unknown kind. {_REMEDY}")
+            raise InputError(f"{name} is damaged, far too large or of an unknown kind. {_REMEDY}")
         case code if code == TOO_LARGE:
             raise InputError(f"{name} needs more memory than a workbook of its kind should. {_REMEDY}")
         case _:

@@ -24,15 +24,21 @@ MAX_OUTPUT_BYTES = 2 << 30
 MAX_COLUMNS = 16_384
 
 #: Exit codes, which `foreign` turns into sentences.
-UNREADABLE, TOO_LARGE = 3, 4
+UNREADABLE, TOO_LARGE, IS_PROTECTED = 3, 4, 5
 
 
 def main() -> int:
     """Read, write, and say by the exit code how it ended."""
     content = sys.stdin.buffer.read()
-    _bind()
+    bind(MAX_MEMORY_BYTES)
     # Imported here: what the library takes for itself counts towards the bound, too.
-    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum  # noqa: PLC0415
+    from python_calamine import (  # noqa: PLC0415
+        CalamineError,
+        CalamineWorkbook,
+        PasswordError,
+        SheetTypeEnum,
+        SheetVisibleEnum,
+    )
 
     out = sys.stdout
     try:
@@ -46,6 +52,8 @@ def main() -> int:
         out.flush()
     except (MemoryError, OSError):
         return TOO_LARGE
+    except PasswordError:
+        return IS_PROTECTED
     except (CalamineError, ValueError, UnicodeError):
         return UNREADABLE
     return 0
@@ -91,11 +99,12 @@ def spelled(value: Any) -> Any:
             return ""
 
 
-def _bind() -> None:
+def bind(memory_bytes: int) -> None:
+    """Set an end to what this process may take."""
     with contextlib.suppress(ImportError):  # Windows has no such limits; there the parent's patience is the only one
         import resource  # noqa: PLC0415
 
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
         resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

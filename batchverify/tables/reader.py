@@ -16,8 +16,10 @@ from zipfile import BadZipFile, ZipFile
 from batchverify.errors import InputError
 from batchverify.model import Record
 from batchverify.tables.csv_reader import CsvFormat, CsvSource, csv_format
-from batchverify.tables.foreign import ForeignSource, read_foreign
+from batchverify.tables.foreign import ForeignSource, ProtectedError, read_foreign
 from batchverify.tables.headers import SEARCHED_ROWS, HeaderRow, find_header
+from batchverify.tables.passwords import Passwords
+from batchverify.tables.protected import unprotected
 from batchverify.tables.snapshot import MAX_SIZE_BYTES, Snapshot
 from batchverify.tables.workbook import Workbook
 from batchverify.tables.xlsx_reader import SheetSource
@@ -114,7 +116,7 @@ class Table:
 
     @property
     def size_bytes(self) -> int:
-        return self.snapshot.size_bytes
+        return self.snapshot.source_bytes
 
     @property
     def encoding(self) -> str:
@@ -195,25 +197,33 @@ def open_table(
     delimiter: str | None = None,
     skip_hidden: bool = False,
     max_size_bytes: int = MAX_SIZE_BYTES,
+    passwords: Passwords | None = None,
 ) -> Table:
     """Open a csv, tsv, xlsx, xlsm, xls, et, xlsb or ods file. `temporary` is a private folder for the snapshot.
 
     `header_row` counts as the spreadsheet shows rows; without it, the row whose words are known best. `skip_hidden` is kept
-    for the caller: hidden rows are marked and given all the same, because the result keeps them.
+    for the caller: hidden rows are marked and given all the same, because the result keeps them. `passwords` says who is asked
+    where the file is protected with one.
     Raises `InputError` with the way out where the file is missing, of another kind, damaged or hostile: nothing was sent,
     nothing was written. Raises `HomeError` where the copy cannot be made.
     """
     snapshot = Snapshot.take(path, temporary=temporary, max_size_bytes=max_size_bytes)
     try:
-        with snapshot.open() as opened:
-            start = opened.read(1024)
-        kind = _workbook_kind(path.name, snapshot, start)
+        kind, start = _workbook_kind(snapshot)
+        if kind == "encrypted":
+            snapshot = _inside(snapshot, path.name, passwords, temporary)
+            kind, start = _workbook_kind(snapshot)
         if kind == "xlsx":
             table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden)
         elif kind:
-            table = _open_foreign(
-                path, snapshot, kind=kind, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden, temporary=temporary
-            )
+            _refuse_skipping(path.name, skip_hidden=skip_hidden)
+            try:
+                table = _open_foreign(path, snapshot, kind=kind, sheet=sheet, header_row=header_row, temporary=temporary)
+            except ProtectedError:
+                if kind != "xls":
+                    raise
+                snapshot = _inside(snapshot, path.name, passwords, temporary)
+                table = _open_foreign(path, snapshot, kind=kind, sheet=sheet, header_row=header_row, temporary=temporary)
         else:
             _refuse_foreign(path.name, start, sheet=sheet)
             table = _open_csv(path, snapshot, header_row=header_row, encoding=encoding, delimiter=delimiter)
@@ -268,11 +278,8 @@ def _open_foreign(
     kind: str,
     sheet: str | None,
     header_row: int | None,
-    skip_hidden: bool,
     temporary: Path,
 ) -> Table:
-    if skip_hidden:  # a hidden person must not be asked about, and a workbook of this kind does not tell
-        raise InputError(f"{path.name} does not show which rows are hidden. Save it as .xlsx, or leave out --skip-hidden.")
     cells, sheets = read_foreign(snapshot, name=path.name, temporary=temporary)
     try:
         source, header = _chosen_sheet([ForeignSource(cells, one) for one in sheets], sheet, header_row, where=path.name)
@@ -339,12 +346,28 @@ def _refuse_foreign(name: str, start: bytes, *, sheet: str | None) -> None:
         raise InputError(f"{name} is a text file and has no sheets. Leave out --sheet.")
 
 
-def _workbook_kind(name: str, snapshot: Snapshot, start: bytes) -> str:
-    """Tell xlsx, xls (et is one), xlsb and ods apart; "" is no workbook."""
+def _refuse_skipping(name: str, *, skip_hidden: bool) -> None:
+    if skip_hidden:  # a hidden person must not be asked about, and a workbook of this kind does not tell
+        raise InputError(f"{name} does not show which rows are hidden. Save it as .xlsx, or leave out --skip-hidden.")
+
+
+def _inside(snapshot: Snapshot, name: str, passwords: Passwords | None, temporary: Path) -> Snapshot:
+    """What is in a protected workbook; the copy of it as it lies there is let go."""
+    inside = unprotected(snapshot, name=name, passwords=passwords or Passwords(), temporary=temporary)
+    snapshot.close()
+    return inside
+
+
+def _workbook_kind(snapshot: Snapshot) -> tuple[str, bytes]:
+    """Tell xlsx, xls (et is one), xlsb, ods and encrypted ones apart, "" is no workbook; and how the file begins."""
+    with snapshot.open() as opened:
+        start = opened.read(1024)
+    return _kind_of(snapshot, start), start
+
+
+def _kind_of(snapshot: Snapshot, start: bytes) -> str:
     if start.startswith(_OLE2):
-        if _is_encrypted(snapshot):
-            raise InputError(f"{name} is protected with a password. Open it in Excel, remove the password and save it again.")
-        return "xls"
+        return "encrypted" if _is_encrypted(snapshot) else "xls"
     if not start.startswith(_ZIP):
         return ""
     # An ods file says what it is in its first bytes, and names come uncompressed in front of each part.

@@ -24,11 +24,15 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Snapshot:
-    """A private copy of a file: its `sha256` (hex), its `size_bytes`, and any number of independent readers."""
+    """A private copy of a file: its `sha256` (hex), its `size_bytes`, and any number of independent readers.
 
-    def __init__(self, copy: IO[bytes], *, sha256: str, size_bytes: int) -> None:
+    Of a copy of what is inside a file, `sha256` and `source_bytes` are those of the file.
+    """
+
+    def __init__(self, copy: IO[bytes], *, sha256: str, size_bytes: int, source_bytes: int | None = None) -> None:
         self.sha256 = sha256
         self.size_bytes = size_bytes
+        self.source_bytes = size_bytes if source_bytes is None else source_bytes
         self._copy = copy
         self._lock = threading.Lock()
 

@@ -6,8 +6,8 @@ that can be done; where it cannot, a workbook of ours takes its place and the no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from batchverify.tables.csv_writer import CsvDialect, write_csv
 from batchverify.tables.layout import Layout
 from batchverify.tables.our_sheets import fitting_widths
 from batchverify.tables.placing import Placed, check_target, place
+from batchverify.tables.protected import Protection, protecting
 from batchverify.tables.reader import Table
 from batchverify.tables.sheet_xml import MAX_COLUMNS, MAX_ROWS, NotPlain
 from batchverify.tables.xlsx_splice import Splice, plan_splice, write_spliced
@@ -31,6 +32,7 @@ MAX_WORKBOOK_ROWS = 1_000_000
 _SAMPLE_ROWS = 200
 _BYTES_A_CELL = 90  # about what a filled cell takes as XML; only decides whether the part needs the sizes of ZIP64
 _MACRO_SUFFIX = ".xlsm"
+_TEXT_SUFFIXES = (".csv", ".tsv")
 
 Annotated = Iterable[tuple[Record, Outcome | None]]
 
@@ -55,18 +57,21 @@ def write_result(
     sheets: Callable[[], Sequence[Sheet]],
     columns: ColumnMap,
     mask: bool = False,
+    protection: Protection | None = None,
 ) -> Written:
     """Write the result beside the user's rows, in one pass over `annotated`.
 
     `annotated` has every data row of the table in its order, with None for one that is not asked (blank, a sum). `sheets`
     gives Summary, Quota and Legend, and is called after the pass, so that they may count it; not at all for csv. `target`
     ends in .xlsx, .csv or .tsv (.xlsm too for a workbook with macros); rows that no workbook of ours can take go to .csv,
-    and the note says so. `mask` hides names and numbers in the mapped columns, which takes a workbook of ours.
+    and the note says so. `mask` hides names and numbers in the mapped columns, which takes a workbook of ours. With a
+    `protection` the workbook is written encrypted, other bytes each time; a csv cannot be.
 
     Raises `InputError` for a target that cannot be, before the first row is taken, and `HomeError` when the disk gives up.
     Neither costs an ask: the result can be written again from the ledger.
     """
     check_target(target, source=table.path)
+    check_protection(target, is_protected=protection is not None)
     work = _Work(
         table=table,
         annotated=annotated,
@@ -75,7 +80,8 @@ def write_result(
         simulated=simulated,
         sheets=sheets,
         mask=mask,
-        folder=target.parent,
+        folder=target.parent if protection is None else protection.temporary,
+        protection=protection,
     )
     match target.suffix.lower():
         case ".csv" | ".tsv":
@@ -88,18 +94,72 @@ def write_result(
             raise InputError(f"{target.name!r} ends in {suffix!r}, and a result is .xlsx or .csv. Name it so with --output.")
 
 
+def write_some(
+    table: Table,
+    annotated: Annotated,
+    target: Path,
+    *,
+    lang: Lang,
+    simulated: bool,
+    columns: ColumnMap,
+    mask: bool = False,
+    protection: Protection | None = None,
+) -> Written:
+    """Write some of a table's rows as a file of ours: the same columns, one row under the other, and no sheet but theirs.
+
+    `annotated` has those rows. `target` is named like the result, with its suffix. Raises as `write_result` does.
+    """
+    work = _Work(
+        table=table,
+        annotated=_closed_up(annotated, after=table.header_row),
+        columns=columns,
+        lang=lang,
+        simulated=simulated,
+        sheets=None,
+        mask=mask,
+        folder=target.parent if protection is None else protection.temporary,
+        protection=protection,
+    )
+    if target.suffix.lower() in _TEXT_SUFFIXES:
+        return work.write_csv(target)
+    return work.write_own(target.with_suffix(".xlsx"))
+
+
+def _closed_up(annotated: Annotated, *, after: int) -> Iterator[tuple[Record, Outcome | None]]:
+    for number, (record, outcome) in enumerate(annotated, after + 1):
+        yield replace(record, number=number), outcome
+
+
+def check_protection(target: Path, *, is_protected: bool, rows: int = 0) -> None:
+    """Refuse a protected result that would be a csv file: no program knows a protected one. Meant to run before the first ask.
+
+    Raises:
+        InputError: By its name it is one, or for so many data rows.
+    """
+    if not is_protected:
+        return
+    if target.suffix.lower() in _TEXT_SUFFIXES:
+        raise InputError(f"{target.name!r} is text, and only a workbook can be protected. Name it .xlsx with --output.")
+    if rows > MAX_WORKBOOK_ROWS:
+        raise InputError(
+            f"{rows:,} rows are more than a workbook should hold, and a csv file cannot be protected. "
+            "Split the input, or leave --protect out."
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What every way of writing needs."""
+    """What every way of writing needs. `sheets` is None for a file without any of ours."""
 
     table: Table
     annotated: Annotated
     columns: ColumnMap
     lang: Lang
     simulated: bool
-    sheets: Callable[[], Sequence[Sheet]]
+    sheets: Callable[[], Sequence[Sheet]] | None
     mask: bool
     folder: Path
+    protection: Protection | None
 
     def write_csv(self, target: Path, *, note: str = "") -> Written:
         table, layout, notes = self.table, self._layout(self._width()), [note]
@@ -132,6 +192,7 @@ class _Work:
         rows, columns = table.extent().rows, len(layout.kept) + len(RESULT_COLUMNS)
         if rows > MAX_WORKBOOK_ROWS or table.header_row + rows > MAX_ROWS or columns > MAX_COLUMNS:
             too_many = f"{columns:,} columns" if columns > MAX_COLUMNS else f"{rows:,} rows"
+            check_protection(target.with_suffix(".csv"), is_protected=self.protection is not None)
             notes.append(f"{too_many} are more than a workbook should hold, so the result is a csv file.")
             return self.write_csv(target.with_suffix(".csv"), note=" ".join(filter(None, notes)))
         if target.suffix.lower() == _MACRO_SUFFIX:
@@ -151,7 +212,7 @@ class _Work:
             )
             notes.append(losses.note())
 
-        return _written(place(target, write, source=table.path), "xlsx", notes)
+        return _written(self._place(target, write), "xlsx", notes)
 
     def write_spliced(self, target: Path) -> Written:
         """Keep the user's workbook whole; where that cannot be, say why and write one of ours."""
@@ -181,13 +242,18 @@ class _Work:
                     layout=layout,
                     widths=fitting_widths(layout.header, sample),
                     annotated=self.annotated,
-                    sheets=self.sheets,
+                    sheets=self.sheets or tuple,
                     folder=self.folder,
                     keep_macros=keep_macros,
                 )
                 notes.append(losses.note())
 
-            return _written(place(target, write, source=table.path), "xlsx", notes)
+            return _written(self._place(target, write), "xlsx", notes)
+
+    def _place(self, target: Path, write: Callable[[BinaryIO], None]) -> Placed:
+        if self.protection is not None:
+            write = protecting(write, self.protection)
+        return place(target, write, source=self.table.path)
 
     def _plan(self, source: ZipFile) -> Splice:
         if self.mask:

@@ -31,13 +31,14 @@ def write_own_workbook(
     header_row: int,
     layout: Layout,
     annotated: Iterable[tuple[Record, Outcome | None]],
-    sheets: Callable[[], Sequence[Sheet]],
+    sheets: Callable[[], Sequence[Sheet]] | None,
     folder: Path,
     expected_bytes: int = 0,
 ) -> Losses:
     """Write the whole workbook to `out` in one pass over `annotated`; `sheets` is asked for after the pass.
 
-    `name` is what the data sheet is called, `folder` where an unnamed temporary file may lie. Gives what had to be cut.
+    Without `sheets` there is no sheet but that of the rows. `name` is what the data sheet is called, `folder` where an unnamed
+    temporary file may lie. Gives what had to be cut.
     """
     styles, looks = own_styles()
     losses = Losses()
@@ -56,7 +57,9 @@ def write_own_workbook(
                 part.write(block.encode())
             part.write(frame.tail(drawing.last_row).encode())
         data_sheet = OurSheet(title=title, part=part_name, filtered=frame.area(drawing.last_row))
-        ours = write_our_sheets(package, annotator, sheets(), looks, losses, taken_titles=[title], taken_parts=[part_name])
+        ours: list[OurSheet] = []
+        if sheets is not None:
+            ours = write_our_sheets(package, annotator, sheets(), looks, losses, taken_titles=[title], taken_parts=[part_name])
         package.write("xl/styles.xml", [styles])
         for other, content in own_workbook_parts([data_sheet, *ours], marked_from=1).items():
             package.write(other, [content])

@@ -117,11 +117,11 @@ def test_a_text_has_no_sheets(tmp_path, opened):
         ),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-            "is protected, damaged, far too large or of an unknown kind. Open it in Excel, WPS or LibreOffice and save it as .xlsx.",
+            "is damaged, far too large or of an unknown kind. Open it in Excel, WPS or LibreOffice and save it as .xlsx.",
         ),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
-            "is protected with a password. Open it in Excel, remove the password and save it again.",
+            "is damaged, or protected in an unknown way. Open it in Excel, remove the password and save it again. Nothing was sent.",
         ),
         (b"\x00\x01\x02\x03junk", "has NUL characters, so it is no text. Open it in Excel and save it as .xlsx."),
         (b"PK\x03\x04junk", "is cut off or damaged: its zip directory cannot be read. Fetch or save it again."),
