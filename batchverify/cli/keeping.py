@@ -167,6 +167,7 @@ def _erase(erasing: Erasing, given: dict[str, Any], *, nothing: str, always: boo
     if not erasing and not always:
         if given["as_json"]:
             print_out({_realm(traces.simulated): traces.as_json() for traces in erasing.found})
+        _warn(is_scrubbed=erasing.tidy())
         return 0
     if erasing and not given["yes"]:
         if not sys.stdin.isatty():
@@ -175,13 +176,17 @@ def _erase(erasing: Erasing, given: dict[str, Any], *, nothing: str, always: boo
             raise InputError("Nothing was erased: it was not confirmed.")
     certificate = erasing.go(given["output"])
     print_out(dict(certificate.document) if given["as_json"] else f"Erased. Certificate: {certificate.path}")
-    if not certificate.is_scrubbed:
+    _warn(is_scrubbed=certificate.is_scrubbed)
+    return 0
+
+
+def _warn(*, is_scrubbed: bool) -> None:
+    if not is_scrubbed:
         say(
             "Another process has the home open, so old bytes may still lie in its files. "
             "Run `batchverify purge` again when it has ended.",
             err=True,
         )
-    return 0
 
 
 def _shown(erasing: Erasing, nothing: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ class Erasing:
     kind: str
     found: tuple[Traces, ...]
     _go: Callable[[Path | None], Certificate] = field(repr=False)
+    _tidy: Callable[[], bool] = field(repr=False)
 
     def __bool__(self) -> bool:
         return any(traces.erased or traces.rows or traces.closed for traces in self.found)
@@ -87,6 +89,10 @@ class Erasing:
             InputError: A run is going on, or there is a file of that name already. Nothing was erased.
         """
         return self._go(output)
+
+    def tidy(self) -> bool:
+        """Where nothing is to go: take what an earlier erasing that was cut short has left; False while others are in the way."""
+        return self._tidy()
 
 
 @contextmanager
@@ -107,7 +113,7 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
             before = {job.id for job in realm.ledger.jobs() if job.closed_at is not None}
             written = {job.id: realm.ledger.outputs(job.id) for job in realm.ledger.jobs()}
             erased = realm.ledger.retention().purge(ages, at=_at(realm))
-            realm.cache.drop((), before=limits.answers_before, known=lambda keys: _known(realm, keys))
+            realm.cache.drop((), before=limits.answers_before, known=partial(_known, realm))
             closed = tuple(job.id for job in realm.ledger.jobs() if job.closed_at is not None and job.id not in before)
             gone = written.keys() - {job.id for job in realm.ledger.jobs()}
             files = sorted({output.path for job in {*closed, *gone} for output in written[job]})
@@ -118,7 +124,14 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
             _drop_old_certificates(session.home / FOLDER, before=limits.audit_before)
             return certificate
 
-        yield Erasing(kind="purge", found=tuple(look(realm) for realm in realms), _go=go)
+        def tidy() -> bool:
+            if any(realm.ledger.retention().is_asking() for realm in realms):
+                return False
+            for realm in realms:
+                realm.cache.drop((), before=limits.answers_before, known=partial(_known, realm))
+            return _scrub(realms)
+
+        yield Erasing(kind="purge", found=tuple(look(realm) for realm in realms), _go=go, _tidy=tidy)
 
 
 @contextmanager
@@ -148,7 +161,7 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
             keys = book.subject(*_tags(realm, numbers)).keys | _keys(places[realm.simulated][0])
             rows = {job: {row: cost for row, (_, cost) in met.items()} for job, met in places[realm.simulated][0].items()}
             erased = book.forget(*_tags(realm, numbers), rows=rows, close=found.closed, at=_at(realm))
-            realm.cache.drop(keys, before=None, known=lambda some: _known(realm, some))
+            realm.cache.drop(keys, before=None, known=partial(_known, realm))
             return Traces(
                 simulated=realm.simulated,
                 erased=erased,
@@ -163,6 +176,7 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
             kind="forget",
             found=tuple(look(realm) for realm in realms),
             _go=lambda output: _erase(realms, "forget", act, output, session),
+            _tidy=lambda: _scrub(realms),
         )
 
 
@@ -276,8 +290,7 @@ def _erase(
             f"There is no folder {str(path.parent)!r} for the certificate. Name another file with -o; nothing was erased."
         )
     done = [act(realm) for realm in realms]
-    # Each, also where one cannot be: every file that is written anew holds less.
-    scrubbed = [scrub() for realm in realms for scrub in (realm.ledger.retention().scrub, realm.cache.scrub)]
+    is_scrubbed = _scrub(realms)
     signer = realms[0].vault.signer
     document: dict[str, Any] = {
         "schema": 1,
@@ -287,12 +300,17 @@ def _erase(
         "limits": None if limits is None else _spelled(limits),
         **{_REALMS[one.simulated]: one.as_json() for one in done},
         "erasures": {_REALMS[realm.simulated]: _standing(realm, one.erased) for realm, one in zip(realms, done, strict=True)},
-        "old_bytes_are_gone": all(scrubbed),
+        "old_bytes_are_gone": is_scrubbed,
         "signer": {"algorithm": "Ed25519", "public_key": signer.public_key, "fingerprint": fingerprint(signer.public_key)},
     }
     document |= {"signature": signer.sign(signed_bytes(document))}
     _write(path, document)
-    return Certificate(document=document, is_scrubbed=all(scrubbed), path=path)
+    return Certificate(document=document, is_scrubbed=is_scrubbed, path=path)
+
+
+def _scrub(realms: Sequence[Realm]) -> bool:
+    """Write all files anew. Each, also where one cannot be: every one of them holds less afterwards."""
+    return all([scrub() for realm in realms for scrub in (realm.ledger.retention().scrub, realm.cache.scrub)])  # noqa: C419 - all of them
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -20,6 +20,8 @@ from batchverify.report.audit import signed_bytes
 from batchverify.rules.subject import numbers_of
 from batchverify.sandbox import Fault, Rule
 from batchverify.store.ledger import Reuse, RunKind, RunSpec
+from batchverify.store.ledger.limits import Instant
+from batchverify.store.ledger.rows import micros
 from batchverify.store.signing import is_signed
 from tests.builders import a_card, a_row, a_sheet, an_id, read_rows, rows
 
@@ -258,7 +260,9 @@ def test_a_certificate_takes_the_place_of_no_file_and_then_nothing_goes(desk):
     with pytest.raises(InputError, match=r"'.*mine\.txt' exists already\. Name another file with -o; nothing was erased\."):
         forget(desk, an_id(1), output=target)
 
-    with pytest.raises(InputError, match=r"There is no folder '.*nowhere' for the certificate\. Name another file with -o; nothing"):
+    with pytest.raises(
+        InputError, match=r"There is no folder '.*nowhere' for the certificate\. Name another file with -o; nothing"
+    ):
         forget(desk, an_id(1), output=desk.folder / "nowhere" / "certificate.json")
     assert target.read_text() == "mine"
     assert files_with(desk, bytes_of(desk, 1)) != []
@@ -327,6 +331,40 @@ def test_after_three_years_the_record_goes_and_old_certificates_with_it(desk):
         assert [job.id for job in realm.ledger.jobs()] == [newest.job]
         assert realm.ledger.damages() == []
         assert realm.ledger.retention().chain_holds()
+
+
+def test_what_an_erasing_that_was_cut_short_has_left_goes_with_the_next_purge(desk):
+    desk.verify(rows(3))
+    needles = bytes_of(desk, 1)
+    numbers = numbers_of(an_id(1))
+    with open_realm(desk.home, simulated=True, clock=SystemClock()) as realm:
+        tags = [realm.vault.id_tag(number) for number in numbers]
+        at = Instant(now=micros(SystemClock().now()), boot="", monotonic=0.0)
+        realm.ledger.retention().forget(tags, [], rows={}, close=[], at=at)  # and here its process dies
+    assert files_with(desk, needles) != []
+
+    with purging(desk.session()) as erasing:
+        assert not erasing
+        assert erasing.tidy()
+
+    assert files_with(desk, needles) == []
+
+
+def test_nothing_is_tidied_while_a_run_is_going_on(desk):
+    first = desk.verify(rows(1))
+    clock = SystemClock()
+    with open_realm(desk.home, simulated=True, clock=clock) as realm:
+        lock = realm.home.hold_lock("living")
+        spec = RunSpec(
+            kind=RunKind.RESUME,
+            reuse=Reuse(matched_after=clock.now(), other_after=clock.now()),
+            lock="living",
+            boot=clock.boot,
+        )
+        realm.ledger.start_run(first.job, spec, now=clock.now(), monotonic=clock.monotonic())
+        with purging(desk.session()) as erasing:
+            assert not erasing.tidy()
+        lock.release()
 
 
 def test_purging_never_takes_what_is_still_reused(desk):

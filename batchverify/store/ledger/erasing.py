@@ -126,6 +126,10 @@ class Retention:
         self._writing = writing
         self.scrub = scrub
 
+    def is_asking(self) -> bool:
+        """Tell whether a run is going on."""
+        return bool(self._fetch("SELECT 1 FROM run WHERE ended_at IS NULL LIMIT 1", ()))
+
     # Old things --------------------------------------------------------------------------------------------------
 
     def due(self, limits: tuple[datetime, datetime, datetime], *, at: Instant) -> Erased:
