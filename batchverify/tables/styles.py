@@ -162,7 +162,8 @@ def _append(styles: bytes, outer: bytes, inner: bytes, ours: list[str]) -> tuple
     # Counted, not read from the count attribute: some writers leave it out or get it wrong, and Excel goes by position.
     before = len(re.findall(rb"<%b[\s/>]" % inner, found[1]))
     appended = "".join(ours).encode()
-    if found[1].endswith(appended):  # our own result dropped in again: a workbook does not grow each time
-        return styles, before - len(ours)
+    place = found[1].rfind(appended)
+    if place >= 0:  # our own result dropped in again: a workbook does not grow each time
+        return styles, len(re.findall(rb"<%b[\s/>]" % inner, found[1][:place]))
     tag = re.sub(rb"""\scount\s*=\s*["']\d*["']""", b' count="%d"' % (before + len(ours)), styles[found.start() : found.start(1)])
     return styles[: found.start()] + tag + found[1] + appended + styles[found.end(1) :], before

@@ -1,7 +1,7 @@
 """The user's own workbook with our cells beside their rows and our sheets at the end: everything else byte for byte theirs.
 
 The one thing to know: only four small parts and the annotated sheet are changed at all. Of that sheet, rows keep their bytes
-and get our cells before `</row>`; so formulas, formats, filters, drawings and what we have never heard of stay as they are.
+(but for blank cells that become text cells) and get our cells before `</row>`; so formulas, formats, filters, drawings and what we have never heard of stay as they are.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from batchverify.tables.sheet_xml import (
     whole_number,
 )
 from batchverify.tables.styles import Look, Looks, extended_styles
+from batchverify.tables.text_cells import TextCells, TextLooks
 from batchverify.tables.workbook_xml import OurSheet, TheirSheet, TheirWorkbook, extended_workbook
 from batchverify.tables.xlsx_writer import write_our_sheets
 
@@ -173,6 +174,7 @@ def write_spliced(
     """
     losses = Losses()
     theirs, looks = splice.theirs, splice.looks
+    text_looks = TextLooks(splice.styles)
     dropped = dropped_sheets(theirs, splice.sheet)
     gone = {sheet.part for sheet in dropped} | {_links_of(sheet.part) for sheet in dropped}
     gone |= (
@@ -190,7 +192,14 @@ def write_spliced(
         with package.open(splice.sheet.part, expected_bytes=expected) as part:
             for block in _blocks(
                 _spliced(
-                    source, splice, header_row=header_row, layout=layout, annotated=annotated, annotator=annotator, losses=losses
+                    source,
+                    splice,
+                    header_row=header_row,
+                    layout=layout,
+                    annotated=annotated,
+                    annotator=annotator,
+                    losses=losses,
+                    text_looks=text_looks,
                 )
             ):
                 part.write(block)
@@ -205,7 +214,7 @@ def write_spliced(
         )
         for name, content in extended_workbook(theirs, ours, dropped=dropped, keep_macros=keep_macros).items():
             package.write(name, [content])
-        package.write(theirs.styles_part, [splice.styles])
+        package.write(theirs.styles_part, [text_looks.part()])
     return losses
 
 
@@ -233,11 +242,13 @@ def _spliced(
     annotated: Iterable[tuple[Record, Outcome | None]],
     annotator: Annotator,
     losses: Losses,
+    text_looks: TextLooks,
 ) -> Iterator[bytes]:
     """Give the annotated sheet's bytes: head, rows with our cells, tail."""
     order = sorted(range(len(splice.columns)), key=splice.columns.__getitem__)
     insert = RowInserter([splice.columns[index] for index in order], OldCells(splice.old), losses)
     scan = SheetScan(cast("BinaryIO", source.open(splice.sheet.part)), name=splice.sheet.part)
+    text_cells = TextCells((layout.kept[position] for position in layout.text_positions), text_looks, head=scan.head)
     yield widened_head(scan.head, splice.columns, last_row=splice.extent.last_row)
     coming = iter(annotated)
     record, outcome = next(coming, (None, None))
@@ -252,6 +263,7 @@ def _spliced(
             yield insert.nothing(row)
             continue
         texts, styles = annotator.annotate(record, outcome)
+        row = text_cells.applied(row, record)  # noqa: PLW2901 - the same row, with what is blank as text
         yield insert.into(row, [texts[index] for index in order], [styles[index] for index in order])
     yield from scan.tail()
 
