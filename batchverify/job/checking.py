@@ -33,6 +33,7 @@ from batchverify.tables.our_book import differing_cells, texts_of_book, texts_of
 from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
+_CERTIFICATE = "certificate"
 _MOST_NAMED = 12
 _ERASED_SINCE = "Somebody was forgotten, or old codes were purged, after the report: what depends on rows was not compared."
 #: What is read off the rows.
@@ -63,7 +64,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """A report's file: its document and how it is drawn around it (`form` is the end of a name, "" for a proof)."""
+    """A file: its document and how it is drawn around it. `form` is the end of a report's name, "" for a proof, or `_CERTIFICATE`."""
 
     document: dict[str, Any]
     form: str
@@ -72,7 +73,9 @@ class _Opened:
 
 
 def check_report(path: Path, session: Session, *, key: str | None) -> Checked:
-    """Check a report, or the proof of a row, in any of its forms. `key` is the public key that must have signed it.
+    """Check a report in any of its forms, the proof of a row, or the certificate of an erasure.
+
+    `key` is the public key that must have signed it.
 
     Raises:
         InputError: It is no report of ours, or there is no key to compare it with: neither `key` nor the home that made it.
@@ -95,9 +98,10 @@ def check_report(path: Path, session: Session, *, key: str | None) -> Checked:
             _check_alone(opened, path, Path(folder), checked, key=key, own_key=own_key if is_ours else None)
             if known:
                 is_comparable = _check_chains(opened.document, realm, runs, checked)
-        if known:
-            if is_comparable:
-                _check_anew(opened, session, checked)
+        if known and is_comparable:
+            _check_anew(opened, session, checked)
+        elif known or opened.form == _CERTIFICATE:
+            return checked
         elif is_ours and key is None:
             checked.wrong.append(f"The job {job} is not in this home any more, and the home's own key signed the report.")
         elif is_ours:
@@ -119,12 +123,13 @@ def _opened(path: Path) -> _Opened:
         signed_bytes(document if isinstance(document, dict) else {})
     except (ValueError, RecursionError):
         raise InputError(f"{path.name} holds no report that can be read: it was cut off or changed.") from None
-    kind = document.get("kind") if isinstance(document, dict) else None
-    if kind not in (KIND, PROOF_KIND):
+    kind = document.get("kind", _CERTIFICATE if "certificate" in document else None) if isinstance(document, dict) else None
+    if kind not in (KIND, PROOF_KIND, _CERTIFICATE):
         raise InputError(f"{path.name} is no audit report and no proof of batchverify. Name one that `batchverify report` wrote.")
     if document.get("schema") != SCHEMA:
         raise InputError(f"{path.name} was written by another version of batchverify, and this one does not know its form.")
-    return _Opened(document=document, form="" if kind == PROOF_KIND else form, lang=lang, content=content)
+    form = {PROOF_KIND: "", _CERTIFICATE: _CERTIFICATE}.get(kind, form)
+    return _Opened(document=document, form=form, lang=lang, content=content)
 
 
 def _embedded(content: bytes, path: Path) -> tuple[str, str, Lang]:
@@ -177,8 +182,8 @@ def _check_alone(
             checked.wrong.append(f"It names another signer than {whose} ({fingerprint(one)}).")
         else:
             checked.well.append(f"The signature holds under {whose} ({fingerprint(one)}).")
-    if checked.wrong:
-        return  # what is not signed by anybody trusted is not worth adding up
+    if checked.wrong or opened.form == _CERTIFICATE:
+        return  # what is not signed by anybody trusted is not worth adding up, and a certificate has nothing more to add up
     if opened.form:
         _check_report_alone(opened, path, folder, checked)
     else:

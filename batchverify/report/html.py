@@ -50,6 +50,7 @@ thead { display: table-header-group; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; }
 .code { font-family: "Noto Sans Mono CJK SC", "Noto Sans Mono", Consolas, Menlo, monospace; font-size: .92em; }
 .wide { font-size: 11px; }
+.wide th, .wide td { padding: 3px; }
 .sum td { font-weight: 600; border-top: 2px solid var(--blue); }
 svg { display: block; width: 100%; height: auto; margin: 6px 0 14px; break-inside: avoid; }
 p { margin: 0 0 10px; }

@@ -317,7 +317,7 @@ class _Layout:
             ),
             kinds=_kinds(kinds),
             rows=tuple(listed),
-            weights=(2, *(4 if name == Field.NAME else 7 for name in fields), 5, 5, 5, 13),
+            weights=(3, *(4 if name == Field.NAME else 7 for name in fields), 5, 5, 5, 13),
         )
         return self.section("sample", Note(text=self.word("sample_note")), grid if listed else Note(text=self.word("nothing")))
 
@@ -339,7 +339,9 @@ class _Layout:
         return self.section("proof", Facts(rows=facts), Note(text=self.word("how")), Note(text=self.word("limit"), strong=True))
 
     def sign_off(self) -> Section:
-        roles = tuple(self.word(word) for word in ("prepared", "checked", "approved"))
+        mandate = self.doc["mandate"]
+        named = (("prepared", mandate["operator"]), ("checked", ""), ("approved", mandate["approved_by"]))
+        roles = tuple(f"{self.word(word)} {name}".strip() for word, name in named)
         return self.section("sign_off", SignOff(roles=roles, date=self.word("date")))
 
     def fields(self) -> list[Field]:

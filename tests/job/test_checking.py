@@ -750,6 +750,23 @@ def test_a_report_and_a_proof_stay_genuine_when_somebody_is_forgotten(desk):
     assert check_sums(document) == []
 
 
+def test_the_certificate_of_an_erasure_is_checked_like_a_report(desk):
+    desk.verify(rows(2))
+    written = desk.folder / "certificate.json"
+    with forgetting(desk.session(operator="wang"), numbers_of(an_id(2))) as erasing:
+        key = erasing.go(written).document["signer"]["public_key"]
+
+    here = check_report(written, desk.session(), key=None)
+    alone = check_report(written, desk.session(home=desk.folder / "no home"), key=key)
+    document = json.loads(written.read_bytes())
+    written.write_text(document_text(document | {"operator": "li"}), "utf-8")
+    changed = check_report(written, desk.session(), key=None)
+
+    assert (here.wrong, here.notes, len(here.well)) == ([], [], 1)
+    assert (alone.wrong, len(alone.well)) == ([], 1)
+    assert not changed.is_genuine
+
+
 def test_what_erasing_cannot_change_is_compared_after_it(desk, changed_ledger):
     job = desk.verify(rows(3)).job
     report_job(job, desk.folder / "old.json", desk.session(), lang=Lang.EN)
