@@ -72,6 +72,7 @@ def purge(older_than: float | None, **given: Any) -> int:
     metavar="FILE",
     help="A text or csv with one number in each line. Default: a prompt, or standard input.",
 )
+@given_options.password_option
 @_DRY_RUN
 @_YES
 @_OUTPUT
@@ -83,6 +84,8 @@ def forget(source: Path | None, **given: Any) -> int:
     from batchverify.job.retention import forgetting
 
     settings = start(given)
+    if given["password_stdin"] and source is None:
+        raise InputError("Standard input cannot hold the password and the numbers. Give the numbers with --from FILE.")
     numbers = _numbers(_lines(source))
     with forgetting(session_of(settings, given, Terminal(given, settings)), numbers) as erasing:
         return _erase(erasing, given, nothing="Nothing is known of these numbers; the certificate says so.", always=True)

@@ -32,6 +32,7 @@ from batchverify.store.ledger.erasing import Erased
 from batchverify.store.ledger.limits import Instant
 from batchverify.store.ledger.rows import micros
 from batchverify.store.signing import fingerprint
+from batchverify.tables.passwords import Passwords
 
 FOLDER = "certificates"
 _REALMS = {False: "real", True: "sandbox"}
@@ -138,7 +139,7 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
 def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
     """Look what is known of whoever has these ID and card numbers, in every form that `rules.subject` gives."""
     with _realms(session) as realms:
-        places = {realm.simulated: _places(realm, numbers) for realm in realms}
+        places = {realm.simulated: _places(realm, numbers, session.passwords) for realm in realms}
 
         def look(realm: Realm) -> Traces:
             known = realm.ledger.retention().subject(*_tags(realm, numbers))
@@ -217,7 +218,7 @@ def _known(realm: Realm, keys: Sequence[bytes]) -> Collection[bytes]:
 _Met = dict[int, tuple[bytes, Billed]]
 
 
-def _places(realm: Realm, numbers: Collection[str]) -> tuple[dict[str, _Met], frozenset[str]]:
+def _places(realm: Realm, numbers: Collection[str], passwords: Passwords) -> tuple[dict[str, _Met], frozenset[str]]:
     """The rows that ask about these numbers, by job, each with its key and its cost; and the jobs whose input cannot be read."""
     found: dict[str, _Met] = {}
     unread = set()
@@ -225,7 +226,7 @@ def _places(realm: Realm, numbers: Collection[str]) -> tuple[dict[str, _Met], fr
         if job.closed_at is not None:
             continue
         try:
-            with lines_of(job, realm) as lines:
+            with lines_of(job, realm, passwords) as lines:
                 met = _rows_of(lines, numbers)
         except HomeError:
             raise

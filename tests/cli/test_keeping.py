@@ -111,6 +111,13 @@ def test_what_is_no_number_is_refused_by_its_line_and_not_shown(desk, text, sent
     assert "12345" not in ended.err
 
 
+def test_standard_input_holds_a_password_or_numbers_and_not_both(desk):
+    ended = desk.run("forget", "--password-stdin", typed="secret\n")
+
+    assert ended.code == 2
+    assert "Standard input cannot hold the password and the numbers. Give the numbers with --from FILE." in ended.err
+
+
 def test_a_list_that_cannot_be_read_is_named(desk):
     (desk.folder / "list.csv").write_bytes("身份证号".encode("gbk"))
 

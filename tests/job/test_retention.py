@@ -10,12 +10,13 @@ from datetime import timedelta
 import pytest
 
 from batchverify.errors import InputError, SettingsError
-from batchverify.job import Bounds
+from batchverify.job import Asking, Bounds, Delivery, Options, run_file
 from batchverify.job.clock import SystemClock
 from batchverify.job.passes import OPEN_WITHOUT_DOUBT
 from batchverify.job.realm import open_realm
 from batchverify.job.rerunning import rerun_file
 from batchverify.job.retention import forgetting, purging
+from batchverify.model import Secret
 from batchverify.report.audit import signed_bytes
 from batchverify.rules.subject import numbers_of
 from batchverify.sandbox import Fault, Rule
@@ -23,6 +24,7 @@ from batchverify.store.ledger import Reuse, RunKind, RunSpec
 from batchverify.store.ledger.limits import Instant
 from batchverify.store.ledger.rows import micros
 from batchverify.store.signing import is_signed
+from batchverify.tables.passwords import Passwords
 from tests.builders import a_card, a_row, a_sheet, an_id, read_rows, rows
 
 
@@ -206,6 +208,33 @@ def test_a_job_whose_input_is_gone_is_closed_and_nothing_goes_on_with_it(desk, s
     assert sandbox.bill.total() == 2
     assert desk.verify(path).job != first.job
     assert sandbox.bill.total() == 3
+
+
+def test_a_protected_input_is_read_with_its_password_and_without_it_its_job_is_closed(desk, sandbox):
+    passwords = Passwords(ask=lambda _: Secret("a password"), ask_new=lambda _name, _own: Secret("a password"))
+    session = replace(desk.session(), passwords=passwords)
+    path = desk.sheet(rows(3), kind="xlsx")
+    protected = Options(delivery=Delivery(output=desk.folder / "protected.xlsx", protect=True))
+    run_file(path, protected, desk.bounds(session), session)
+    second = run_file(desk.folder / "protected.xlsx", Options(), desk.bounds(session), session).summary.job
+
+    with forgetting(replace(desk.session(), passwords=passwords), numbers_of(an_id(2))) as erasing:
+        found = erasing.go(None).document["sandbox"]
+    assert (found["rows_forgotten"], found["jobs_closed"]) == (2, [])
+    with open_realm(desk.home, simulated=True, clock=SystemClock()) as realm:
+        assert list(realm.ledger.retention().forgotten_rows(second)) == [3]
+    new = desk.sheet([a_row(9)], kind="xlsx")
+    session = replace(desk.session(), passwords=passwords)
+    run_file(
+        new,
+        replace(protected, delivery=replace(protected.delivery, output=new.with_name("new.xlsx"))),
+        desk.bounds(session),
+        session,
+    )
+    third = run_file(
+        new.with_name("new.xlsx"), Options(asking=Asking(reuse_days_matched=0)), desk.bounds(session), session
+    ).summary.job
+    assert forget(desk, an_id(9)).document["sandbox"]["jobs_closed"] == [third]
 
 
 def test_an_unfinished_job_does_not_ask_whoever_was_forgotten_meanwhile(desk, sandbox):
