@@ -257,7 +257,7 @@ def test_a_plan_counts_what_the_run_then_asks(desk, sandbox):
     assert result.json["rows"] == {
         "total": plan.total, "unique": plan.unique, "duplicate": plan.duplicate, "reused": plan.reused, "blocked": plan.blocked,
     }  # fmt: skip
-    assert set(plan.problems) == {"duplicate", "id_locked", "in_doubt", "missing_field"}
+    assert set(plan.problems) == {"duplicate", "id_locked", "in_doubt", "missing_field", "reused"}
     assert plan.problems["duplicate"].rows == (5,)
 
 
