@@ -73,7 +73,7 @@ def test_twenty_processes_keep_one_rate_ask_each_question_once_and_spend_each_ca
     assert bill["max_in_flight"] <= 20 * 4
 
     for one in capped:
-        assert desk.run(*one.next_arguments, "--yes").code == 0
+        assert desk.run(*one.next_arguments, "--yes", "--concurrency", "4").code == 0
     bill = vendor.bill()
     assert bill["total"] == len({person for sheet in sheets for person in sheet.rows}) == 610
     assert set(bill["per_question"].values()) == {1}
