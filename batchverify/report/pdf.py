@@ -25,9 +25,10 @@ from batchverify.words import Lang
 #: By choice first: Debian's fonts-noto-cjk, then what other systems come with. All of them have the rare characters of names.
 _SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei")
 _MONO = ("Noto Sans Mono CJK SC", "Source Han Mono SC", "Menlo", "Consolas")
-_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
+_STREAM = re.compile(rb"stream\r?\n")
 _LANGUAGE = re.compile(rb"/Lang\s*\((en|zh)")
-_MOST_BYTES = 64 << 20
+#: More than all the streams of a report together.
+_MOST_BYTES = 256 << 20
 _START = b'{"ask_classes":'
 
 
@@ -84,13 +85,17 @@ def embedded_in_pdf(content: bytes) -> tuple[str, Lang] | None:
 
 
 def _streams(content: bytes) -> Iterator[bytes]:
-    for found in _STREAM.finditer(content):
-        inflate = zlib.decompressobj()
+    """Give every stream, inflated. Bounded in time and memory, for a stranger's file may hold streams without end."""
+    left, end = _MOST_BYTES, 0
+    while left > 0 and (begun := _STREAM.search(content, end)) and (end := content.find(b"endstream", begun.end())) >= 0:
+        packed = content[begun.end() : end]
         try:
-            # Bounded: a stranger's file may hold a stream that never ends.
-            yield inflate.decompress(found[1], _MOST_BYTES)
+            stream = zlib.decompressobj().decompress(packed, left)
         except zlib.error:
-            yield found[1].rstrip(b"\r\n")
+            stream = packed.rstrip(b"\r\n")
+        left -= len(stream)
+        end += len(b"endstream")
+        yield stream
 
 
 def _plain(block: Block) -> dict[str, Any]:

@@ -15,6 +15,7 @@ WORDS = {
     "resume": "Go on with JOB after a stop or a crash: what is answered is not asked again, what is in doubt is held.",
     "rerun": "Ask only what failed, of a JOB or of a result file: answered rows are never bought again, edited rows are new.",
     "render": "Draw the result file and summary of JOB again. Asks nothing.",
+    "report": "Write the audit report of JOB, check one, or prove one row of it. Asks nothing.",
     "jobs": "List the jobs of the home, newest first.",
     "template": "Write a blank workbook to fill in: text cells, red where a number cannot be right. Never required.",
     "sandbox": "Serve the vendor in miniature on this machine, until Ctrl-C.",

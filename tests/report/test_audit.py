@@ -289,8 +289,8 @@ def test_a_hash_may_break_and_is_copied_whole():
 
 
 def test_the_pdf_carries_the_document_and_is_the_same_each_time():
-    for lang in Lang:
-        document = hostile_document()
+    named = a_document(summary=a_summary(input=InputFacts(name="stream endstream.xlsx", sha256="ab" * 32)))
+    for lang, document in ((Lang.EN, hostile_document()), (Lang.ZH, named)):
         pdf = pdf_of(document, lang)
         found = embedded_in_pdf(pdf)
 
@@ -330,9 +330,10 @@ def test_without_a_chinese_font_the_package_is_named(monkeypatch):
 
 
 def test_a_pdf_of_somebody_else_carries_nothing():
-    bomb = zlib.compress(bytes(1 << 24))
+    bomb = b"stream\n" + zlib.compress(bytes(1 << 24)) + b"endstream"
 
-    assert embedded_in_pdf(b"%PDF-1.7\nstream\n" + bomb + b"endstream") is None
+    assert embedded_in_pdf(b"%PDF-1.7\n" + bomb * 1000) is None
+    assert embedded_in_pdf(b"%PDF-1.7\n" + b"stream\n" * 1_000_000) is None
     assert embedded_in_pdf(b'%PDF-1.7\nstream\n{"ask_classes":batchverify audit report\xff\nendstream') is None
 
 
