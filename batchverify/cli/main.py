@@ -75,20 +75,15 @@ def _show_bug(bug: BaseException) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @given_options.reading_options
+@click.option("--forget-mapping", is_flag=True, help="Forget the columns that --map has named for this header.")
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options
-def inspect(file: Path, **given: Any) -> int:
+def inspect(file: Path, *, forget_mapping: bool, **given: Any) -> int:
     """Show what is in FILE: sheets, columns, masked examples. Free."""
-    from batchverify.cli.passwords import passwords_of
-    from batchverify.cli.show import inspection_text
-    from batchverify.job import inspect_file
+    from batchverify.cli.inspecting import show_inspection
 
-    settings = start(given)
-    options = given_options.options_of(given, settings)
-    inspection = inspect_file(file, options.reading, home=home_of(settings), passwords=passwords_of(given))
-    print_out(inspection.as_json() if given["as_json"] else inspection_text(inspection, options.delivery.lang))
-    return 0
+    return show_inspection(file, given, forget_mapping=forget_mapping)
 
 
 @cli.command()

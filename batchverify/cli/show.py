@@ -45,6 +45,23 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "rows_shown": ("rows", "行"),
     "until": ("Until", "可重试时间"),
     "answered_at": ("Answered at", "核验时间"),
+    "header_row": ("Header row", "表头行"),
+    "hidden_sheet": ("hidden", "隐藏"),
+    "named": ("named", "已指定"),
+    "as_last_time": ("as last time", "沿用上次"),
+    "sure": ("sure", "确定"),
+    "likely": ("likely", "较可能"),
+    "unsure": ("unsure", "不确定"),
+    "ambiguous": ("ambiguous", "有歧义"),
+    "rivals": ("or {}: where it is asked, name one, as in {}", "或 {}：需要此项时请指定一列，例如 {}"),
+    "missing": ("No column for", "未找到"),
+    "others": ("Other columns", "其他列"),
+    "last_time": (
+        "Columns as last time, for this header. --map FIELD=COLUMN names others; inspect FILE --forget-mapping forgets them.",
+        "表头与上次相同，沿用上次指定的列。可用 --map 字段=列 另行指定，或用 inspect 文件 --forget-mapping 忘记。",
+    ),
+    "forgotten": ("The columns that were named for this header are forgotten.", "已忘记为此表头指定的列。"),
+    "not_remembered": ("No columns are remembered for this header.", "此表头没有已记住的列。"),
     "hidden": ("hidden or filtered", "隐藏或被筛选"),
     "result": ("Result", "结果文件"),
     "bill": ("Bill", "账单"),
@@ -104,6 +121,7 @@ def plan_text(plan: Plan, lang: Lang) -> str:
     lines = [
         f"{say('file', lang)}: {plan.name}{sheet}",
         f"  {columns}",
+        *([f"  {say('last_time', lang)}"] if plan.as_last_time else []),
         f"{say('rows', lang)}: {plan.total:,} · {plan.unique:,} {say('questions', lang)}"
         + "".join(f" · {count:,} {say(word, lang)}" for count, word in counts if count),
         (
@@ -232,18 +250,31 @@ def sample_text(statuses: Mapping[RowStatus, int], lang: Lang) -> str:
 
 
 def inspection_text(inspection: Inspection, lang: Lang) -> str:
-    """What is in a file: sheets, columns, masked examples."""
+    """What is in a file: sheets, columns with masked examples, and what is not clear."""
     lines = [
         f"{say('file', lang)}: {inspection.name} ({inspection.kind}{', ' + inspection.encoding if inspection.encoding else ''})"
     ]
-    for name, rows in inspection.sheets:
-        size = "" if rows is None else f" ({rows:,})"
-        lines.append(f"  {say('sheet', lang)}: {name}{size}{' ←' if name == inspection.sheet else ''}")
+    for sheet in inspection.sheets:
+        size = "" if sheet.rows is None else f" ({sheet.rows:,})"
+        hidden = f" [{say('hidden_sheet', lang)}]" if sheet.hidden else ""
+        lines.append(f"  {say('sheet', lang)}: {sheet.name}{size}{hidden}{' ←' if sheet.name == inspection.sheet else ''}")
+    lines.append(f"{say('header_row', lang)}: {inspection.header_row}")
     for column in inspection.columns:
-        score = "--map" if column.score is None else f"{column.score:.1f}"
+        score = "" if column.score is None else f" {column.score:.1f}"
         lines.append(
-            f"  {column.letters} {_one_line(column.header)!r} → {label_of_field(column.field, lang)} [{score}]: {', '.join(column.examples)}"
+            f"  {column.letters} {_one_line(column.header)!r} → {label_of_field(column.field, lang)}"
+            f" [{say(column.confidence, lang)}{score}]: {', '.join(column.examples)}"
         )
+        if column.rivals:
+            rivals = ", ".join(f"{letters} {_one_line(header)!r}" for letters, header in column.rivals)
+            lines.append(f"      {say('rivals', lang).format(rivals, f'--map {column.field}={column.letters}')}")
+    if any(column.confidence == "as_last_time" for column in inspection.columns):
+        lines.append(f"  {say('last_time', lang)}")
+    if inspection.missing:
+        lines.append(f"  {say('missing', lang)}: {', '.join(label_of_field(one, lang) for one in inspection.missing)}")
+    if inspection.others:
+        others = ", ".join(f"{letters} {_one_line(header)!r}" for letters, header in inspection.others)
+        lines.append(f"  {say('others', lang)}: {others}")
     hidden = f" · {inspection.hidden_rows:,} {say('hidden', lang)}" if inspection.hidden_rows else ""
     lines.append(f"{say('rows', lang)}: {inspection.rows:,}{hidden}")
     return "\n".join(lines)

@@ -101,7 +101,11 @@ def session_of(settings: Settings, given: dict[str, Any], watcher: Terminal, pas
     from batchverify.job import Session
 
     return Session(
-        settings=settings, watcher=watcher, built_in=bool(given.get("sandbox")), passwords=passwords or passwords_of(given)
+        settings=settings,
+        watcher=watcher,
+        built_in=bool(given.get("sandbox")),
+        passwords=passwords or passwords_of(given),
+        remembers=True,
     )
 
 

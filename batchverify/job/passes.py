@@ -23,9 +23,10 @@ from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, o
 from batchverify.job.clock import SystemClock
 from batchverify.job.lines import Lines
 from batchverify.job.opening import cost_by_of, input_of, lines_from, opened_table
-from batchverify.job.options import Bounds, Options
+from batchverify.job.options import Bounds, Options, Reading
 from batchverify.job.plan import Plan, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
+from batchverify.job.recalling import recalled, remember
 from batchverify.job.rendering import Rendered, check_place, render, target_of
 from batchverify.job.standing import Origin
 from batchverify.job.terms import Terms
@@ -55,7 +56,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What all passes of one command share. `built_in` asks the sandbox that comes with this package."""
+    """What all passes of one command share. `built_in` asks the sandbox that comes with this package.
+
+    `remembers`: columns that a person has named are kept for the next sheet with the same header, and taken for it. A program
+    names its own each time.
+    """
 
     settings: Settings
     watcher: Watcher
@@ -63,6 +68,7 @@ class Session:
     clock: SystemClock = field(default_factory=SystemClock)
     stop: StopSwitch = field(default_factory=StopSwitch)
     passwords: Passwords = field(default_factory=Passwords)
+    remembers: bool = False
 
     @property
     def home(self) -> Path:
@@ -86,9 +92,10 @@ class EndedJob:
 
 def plan_file(path: Path, options: Options, session: Session) -> Plan:
     """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
+    given = options
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        opened_table(path, options, realm, session.passwords) as (table, columns),
+        opened_table(path, options := _recalled(path, given, realm, session), realm, session.passwords) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         began = job.created_at if job is not None else session.clock.now()
@@ -98,7 +105,9 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
             plan = make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
             note_plan(plan, realm, session.settings, operator=options.mandate.operator)
             tell_balance(realm, session.settings, needed=plan.asks)
-            return plan
+            if session.remembers:
+                remember(table, columns, given.reading, realm.home, session.passwords)
+            return replace(plan, as_last_time=options != given)
 
 
 def run_file(
@@ -116,13 +125,20 @@ def run_file(
         InputError, SettingsError: Nothing was sent, nothing was written.
         HomeError: The home failed; no ask left after that.
     """
+    given = options
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        opened_table(path, options, realm, session.passwords) as (table, columns),
+        # What came back is read as its origin was.
+        opened_table(
+            path,
+            options := given if origin is not None else _recalled(path, given, realm, session),
+            realm,
+            session.passwords,
+        ) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
-        opened = _Opened(table=table, columns=columns, options=options, job=job)
+        opened = _Opened(table=table, columns=columns, options=options, job=job, given=None if origin else given.reading)
         return _pass(opened, realm, session, bounds, kind=kind, what=what, origin=origin)
 
 
@@ -184,12 +200,13 @@ def all_jobs(session: Session) -> list[tuple[Job, list[Run]]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """An input that is open, and the job it belongs to, if one has begun."""
+    """An input that is open, and the job it belongs to, if one has begun. `given` is how a person has said to read it."""
 
     table: Table
     columns: ColumnMap
     options: Options
     job: Job | None
+    given: Reading | None = None
 
 
 @contextmanager
@@ -225,9 +242,12 @@ def _pass(
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
         plan = make_plan(lines, index, realm, scope, settings=settings, what=what, origin=origin)
         tell_balance(realm, settings, needed=plan.asks)
+        plan = replace(plan, as_last_time=opened.given not in (None, opened.options.reading))
         bounds = within_approval(bounds, plan, realm, settings)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
+        if session.remembers and opened.given is not None:
+            remember(opened.table, opened.columns, opened.given, realm.home, session.passwords)
         if job is None:
             spec = replace(_spec(opened.table, opened.columns, opened.options), options=_kept(opened.options).as_json())
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
@@ -324,6 +344,13 @@ def _kept(options: Options) -> Options:
     """The options as a job keeps them: its result stays where it is, from whatever folder the job is gone on with."""
     output = options.delivery.output
     return options if output is None else replace(options, delivery=replace(options.delivery, output=output.absolute()))
+
+
+def _recalled(path: Path, options: Options, realm: Realm, session: Session) -> Options:
+    """The options with the columns of last time, where they are remembered and none are named."""
+    if not session.remembers:
+        return options
+    return replace(options, reading=recalled(path, options.reading, realm.home, session.passwords))
 
 
 def _asks_built_in(settings: Settings, realm: Realm) -> bool:

@@ -180,6 +180,8 @@ class Plan:
     wallet_total: int | None = None
     left: int | None
     low_percent: int = 20
+    erasures: str | None = None
+    as_last_time: bool = False
 
     @property
     def worst_price(self) -> Decimal:
@@ -240,6 +242,7 @@ class Plan:
             "input": {"name": self.name, "sha256": self.sha256, "sheet": self.sheet, "encoding": self.encoding},
             "product": self.product,
             "columns": {str(name): header for name, header in self.columns.items()},
+            "columns_as_last_time": self.as_last_time,
             "rows": {
                 "total": self.total,
                 "unique": self.unique,
@@ -336,6 +339,7 @@ def make_plan(
         wallet_total=wallet.total,
         left=wallet.left,
         low_percent=settings.low_balance_percent,
+        erasures=lines.erasures,
     )
 
 

@@ -1,4 +1,4 @@
-"""The home: the one private folder of ledger, cache, key and run locks, and of nothing else.
+"""The home: the one private folder of ledger, cache, key, run locks and named columns, and of nothing else.
 
 The one thing to know: asks to a loopback endpoint live in a realm of their own (`sandbox/`), with its own ledger, cache
 and key, so that a simulated answer can never be reused for a real row.

@@ -62,6 +62,7 @@ class ColumnMap:
     """Indexes into `Record.cells`: of the fields, of the kind of certificate, of our own columns by key.
 
     `scores` and `candidates` say how sure each choice was, for the page that shows it; a field named by the user has none.
+    `rivals` are columns that fit a field as well as the chosen one and differ from it: where it is asked, the user has to choose.
     """
 
     fields: Mapping[Field, int]
@@ -69,6 +70,7 @@ class ColumnMap:
     ours: Mapping[str, int] = field(default_factory=dict)
     scores: Mapping[Field, float] = field(default_factory=dict)
     candidates: Mapping[Field, tuple[int, ...]] = field(default_factory=dict)
+    rivals: Mapping[Field, tuple[int, ...]] = field(default_factory=dict)
 
 
 def choose_columns(
@@ -105,14 +107,17 @@ def choose_columns(
         if one not in chosen and one not in named:
             raise _missing(table, header, one, taken=frozenset((*chosen.values(), *named.values())))
     candidates = {one: tuple(column for _, other, column in scored if other is one) for one in chosen}
+    differing: dict[Field, tuple[int, ...]] = {}
     for one, column in chosen.items():
         rivals = [
             other
             for score, which, other in scored
             if which is one and other not in (*chosen.values(), *named.values()) and scores[one] - score < _CLEAR_LEAD
         ]
-        if one in required and any(_differ(sample, column, other) for other in rivals):
-            raise _ambiguous(table, one, [column, *rivals])
+        if any(_differ(sample, column, other) for other in rivals):
+            if one in required:
+                raise _ambiguous(table, one, [column, *rivals])
+            differing[one] = tuple(rivals)
     types = [index for index, word in enumerate(header) if _CERTIFICATE_TYPE.fullmatch(normalise_header(word))]
     return ColumnMap(
         fields=named | chosen,
@@ -120,6 +125,7 @@ def choose_columns(
         ours=ours,
         scores=scores,
         candidates=candidates,
+        rivals=differing,
     )
 
 

@@ -23,6 +23,30 @@ def test_inspect_shows_columns_with_masked_examples_and_asks_nothing(desk, vendo
     assert vendor.total() == 0
 
 
+def test_columns_that_were_named_are_taken_next_time_until_they_are_forgotten(desk, vendor):
+    for name in ("a.csv", "b.csv"):
+        rows = "".join(f"{','.join(person(number).cells)}\n" for number in range(3))
+        (desk.folder / name).write_text(f"甲,乙,丙\n{rows}", encoding="utf-8")
+    named = [word for pair in ("name=甲", "idCard=乙", "accountNo=丙") for word in ("--map", pair)]
+
+    before = desk.run("plan", "b.csv")
+    first = desk.run("run", "a.csv", *named, "--yes")
+    seen = desk.run("inspect", "b.csv", "--lang", "en", asks=False)
+    planned = desk.run("plan", "b.csv", "--lang", "en")
+    ran = desk.run("run", "b.csv", "--yes", "--lang", "en")
+    forgotten = desk.run("inspect", "b.csv", "--forget-mapping", "--lang", "en", asks=False)
+    again = desk.run("inspect", "b.csv", "--forget-mapping", "--lang", "zh", asks=False)
+    after = desk.run("plan", "b.csv")
+
+    assert [one.code for one in (before, first, seen, planned, ran, forgotten, again, after)] == [2, 0, 0, 0, 0, 0, 0, 2]
+    assert "  B '乙' → ID number [as last time]: 110***********0003" in seen.out
+    assert "Columns as last time, for this header. --map FIELD=COLUMN names others" in planned.out
+    assert "Columns as last time, for this header." in ran.err
+    assert forgotten.err == "The columns that were named for this header are forgotten.\n"
+    assert again.err == "此表头没有已记住的列。\n"
+    assert vendor.total() == 3
+
+
 def test_inspect_of_a_missing_file_is_refused(desk):
     refused = desk.run("inspect", "gone.csv")
 
