@@ -32,8 +32,9 @@ _TRIES_THROTTLED = 30
 
 # By the code of an error that is asked again; any other is the last of its row.
 _TRIES: Mapping[str, int] = {
-    **dict.fromkeys(("throttled", "unavailable"), _TRIES_THROTTLED),
-    **dict.fromkeys(("dns", "connect", "tls", "late"), _TRIES_NOT_SENT),
+    # An ask that was too late for its slot says that this machine is busy, not that the vendor is away.
+    **dict.fromkeys(("throttled", "unavailable", "late"), _TRIES_THROTTLED),
+    **dict.fromkeys(("dns", "connect", "tls"), _TRIES_NOT_SENT),
 }
 
 _REASONS: Mapping[type[Refused], str] = {
@@ -81,7 +82,7 @@ def next_step(error: AskError, *, attempts: int) -> AskAgain | GiveUp | StopRun:
     match error:
         case NotSent(code="too_long"):
             return GiveUp(state=AttemptState.NOT_BILLED, code=error.code)
-        case NotSent() if attempts < _TRIES_NOT_SENT:
+        case NotSent() if attempts < _TRIES.get(error.code, _TRIES_NOT_SENT):
             return AskAgain(after_seconds_max=_pause(attempts))
         case Throttled(retry_after_seconds=at_least) if attempts < _TRIES_THROTTLED:
             shortest = max(0.0, at_least or 0.0)

@@ -17,7 +17,7 @@ from batchverify.errors import (
     Throttled,
 )
 from batchverify.model import AttemptState
-from batchverify.rules.steps import AskAgain, GiveUp, StopRun, next_step
+from batchverify.rules.steps import AskAgain, GiveUp, StopRun, is_last_try, next_step
 
 NOT_SENT = NotSent("The vendor could not be reached.", code="connect")
 THROTTLED = Throttled("Too many asks.", code="throttled")
@@ -38,6 +38,14 @@ def test_a_throttled_ask_is_tried_thirty_times_with_pauses_of_a_minute_at_most()
     pauses = [step.after_seconds_max for step in steps if isinstance(step, AskAgain)]
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[60.0] * 23]
     assert steps[-1] == GiveUp(state=AttemptState.NOT_BILLED, code="throttled")
+
+
+def test_an_ask_that_was_too_late_for_its_slot_is_not_given_up_like_one_that_finds_no_vendor():
+    late = NotSent("Too late.", code="late")
+
+    assert isinstance(next_step(late, attempts=29), AskAgain)
+    assert next_step(late, attempts=30) == GiveUp(state=AttemptState.NOT_BILLED, code="late")
+    assert not is_last_try("late", attempts=29)
 
 
 @pytest.mark.parametrize(
