@@ -23,6 +23,7 @@ from batchverify.pool import Progress, StopSwitch
 from batchverify.report.summary import Summary
 from batchverify.rules.sums import check_sums
 from batchverify.settings import Settings, load_settings
+from batchverify.tables.passwords import Passwords
 from tests.builders import a_sheet, read_rows
 
 FAILED = frozenset({RowStatus.FAILED, RowStatus.LOCKED})
@@ -138,7 +139,10 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """Where it works, and whom it asks. `onlooker` and `stop` are those of the next pass, made anew after each."""
+    """Where it works, and whom it asks. `onlooker` and `stop` are those of the next pass, made anew after each.
+
+    `passwords` says who is asked in a pass; nobody remembers the one before.
+    """
 
     folder: Path
     home: Path
@@ -147,6 +151,7 @@ class Desk:
     stop: StopSwitch = field(default_factory=StopSwitch)
     clock: SystemClock = field(default_factory=SystemClock)
     sheets: int = 0
+    passwords: Callable[[], Passwords] = Passwords
 
     def settings(self, **changes: Any) -> Settings:
         return load_settings(
@@ -165,7 +170,9 @@ class Desk:
     def session(self, **changes: Any) -> Session:
         onlooker, self.onlooker = self.onlooker, Onlooker()
         stop, self.stop = self.stop, StopSwitch()
-        return Session(settings=self.settings(**changes), watcher=onlooker, stop=stop, clock=self.clock)
+        return Session(
+            settings=self.settings(**changes), watcher=onlooker, stop=stop, clock=self.clock, passwords=self.passwords()
+        )
 
     def sheet(self, people: Sequence[Mapping[str, Any]], *, kind: str = "csv") -> Path:
         """Write a sheet under a name of its own."""

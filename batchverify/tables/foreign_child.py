@@ -11,17 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 MAX_MEMORY_BYTES = 512 << 20
 MAX_CPU_SECONDS = 60
 MAX_OUTPUT_BYTES = 2 << 30
 #: No workbook of these kinds reaches further, and a cell out there would be given with all blanks before it.
 MAX_COLUMNS = 16_384
+
+#: In an old workbook: the beginning of its globals, and behind it the record that says it is encrypted (MS-XLS 2.1.7.20.3).
+_FILE_PASS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 
 #: Exit codes, which `foreign` turns into sentences.
 UNREADABLE, TOO_LARGE, IS_PROTECTED = 3, 4, 5
@@ -35,7 +40,6 @@ def main() -> int:
     from python_calamine import (  # noqa: PLC0415
         CalamineError,
         CalamineWorkbook,
-        PasswordError,
         SheetTypeEnum,
         SheetVisibleEnum,
     )
@@ -52,10 +56,8 @@ def main() -> int:
         out.flush()
     except (MemoryError, OSError):
         return TOO_LARGE
-    except PasswordError:
-        return IS_PROTECTED
     except (CalamineError, ValueError, UnicodeError):
-        return UNREADABLE
+        return IS_PROTECTED if is_protected(content) else UNREADABLE
     return 0
 
 
@@ -97,6 +99,17 @@ def spelled(value: Any) -> Any:
             return {"d": str(value)}
         case _:
             return ""
+
+
+def is_protected(content: bytes) -> bool:
+    """Tell whether a workbook is unreadable because it wants a password. The library that reads it does not say so."""
+    if _FILE_PASS.search(content):
+        return True
+    try:
+        with ZipFile(BytesIO(content)) as zipped:
+            return b"encryption-data" in zipped.read("META-INF/manifest.xml")
+    except Exception:  # noqa: BLE001 - it has just been found unreadable, in whatever way
+        return False
 
 
 def bind(memory_bytes: int) -> None:

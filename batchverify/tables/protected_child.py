@@ -13,6 +13,7 @@ import os
 import sys
 from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 from batchverify.tables.foreign_child import TOO_LARGE, UNREADABLE, bind
 
@@ -24,6 +25,8 @@ WRONG_PASSWORD, NO_ROOM, FIRST = 5, 6, 16
 #: The words that say what to do.
 OPEN, PROTECT = "open", "protect"
 
+#: The library writes smaller ones so that nothing can read them: what is kept in small blocks, it keeps in large ones.
+_SMALLEST_BYTES = 4096
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT}) if hasattr(errno, "EDQUOT") else frozenset({errno.ENOSPC})
 
 
@@ -67,11 +70,19 @@ def opened(content: BytesIO, passwords: list[str]) -> tuple[bytes, int]:
 
 
 def protected(content: BytesIO, password: str) -> bytes:
-    """Give the workbook as Excel protects it: AES-256, the key from 100,000 rounds of SHA-512, no two times the same."""
+    """Give the workbook as Excel protects it: AES-256, the key from 100,000 rounds of SHA-512, no two times the same.
+
+    What is given has been opened again: a result that nobody can open is worse than none.
+    """
     from msoffcrypto.format.ooxml import OOXMLFile  # noqa: PLC0415
 
+    if len(content.getbuffer()) < _SMALLEST_BYTES:
+        with ZipFile(content, "a") as zipped:
+            zipped.comment = b" " * _SMALLEST_BYTES
     result = BytesIO()
     OOXMLFile(content).encrypt(password, result)
+    if opened(result, [password])[0] != content.getbuffer():
+        raise ValueError("What was protected does not open again.")
     return result.getvalue()
 
 
