@@ -122,7 +122,8 @@ def begin_run(
             terms=Terms.now(settings, endpoint_host=endpoint_host).as_json(),
             approval=bounds.approved,
         )
-        return realm.ledger.start_run(job, spec, now=realm.clock.now(), monotonic=realm.clock.monotonic()), lock.release
+        now, monotonic = realm.clock.now(), realm.clock.monotonic()
+        return realm.ledger.start_run(job, spec, now=now, monotonic=monotonic, erasures=plan.erasures), lock.release
     except BaseException:
         lock.release()
         raise

@@ -41,7 +41,8 @@ class Lines:
     """A table read as questions. `today` is the day the job began, so that a later pass decides the same.
 
     `forgotten` are rows whose person was, each with what it had cost; of an input that is new `forgot` says so by the question.
-    They ask nothing; `met` are those that were read, with their keys.
+    They ask nothing; `met` are those that were read, with their keys. `erasures` is the head of the chain of erasures that this is
+    as of: after another one, rows may be missing among the forgotten, and answers among those that are known.
     """
 
     table: Table
@@ -51,6 +52,7 @@ class Lines:
     today: date
     forgotten: Mapping[int, Billed] = field(default_factory=dict)
     forgot: Callable[[bytes], bool] | None = None
+    erasures: str | None = None
     met: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     _kept: list[tuple[Query | Blocked | None, bytes | None]] = field(default_factory=list, init=False, repr=False, compare=False)

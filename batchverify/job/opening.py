@@ -46,11 +46,17 @@ def opened_table(
         skip_hidden=reading.skip_hidden,
         passwords=passwords,
     ) as table:
-        wanted = _AUTO_FIELDS if options.asking.product is None else ROUTES[options.asking.product][1]
-        optional = () if options.asking.product is not None else (Field.ACCOUNT_NO, Field.MOBILE)
+        wanted, optional = fields_of(options)
         columns = choose_columns(table, wanted=wanted, optional=optional, mapping=reading.mapping)
         cost_by_of(table, columns, options)  # a wrong name is told before anything is paid
         yield table, columns
+
+
+def fields_of(options: Options) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    """The fields that a sheet must have a column for, and those that it may have one for."""
+    if options.asking.product is None:
+        return tuple(_AUTO_FIELDS), (Field.ACCOUNT_NO, Field.MOBILE)
+    return tuple(ROUTES[options.asking.product][1]), ()
 
 
 def cost_by_of(table: Table, columns: ColumnMap, options: Options) -> CostBy | None:
@@ -108,6 +114,7 @@ def lines_from(
     forgot: Callable[[bytes], bool] | None = None,
 ) -> Lines:
     """A table as the questions of its job. Of a new one, `forgot` tells whose were forgotten."""
+    erasures = realm.ledger.retention().head()  # before anything is read that an erasure changes
     return Lines(
         table=table,
         columns=columns,
@@ -116,4 +123,5 @@ def lines_from(
         today=day_of(began),
         forgotten=realm.ledger.retention().forgotten_rows(job.id) if job is not None else {},
         forgot=forgot,
+        erasures=erasures,
     )

@@ -139,6 +139,7 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
 def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
     """Look what is known of whoever has these ID and card numbers, in every form that `rules.subject` gives."""
     with _realms(session) as realms:
+        newest = {realm.simulated: realm.ledger.retention().newest_run() for realm in realms}
         places = {realm.simulated: _places(realm, numbers, session.passwords) for realm in realms}
 
         def look(realm: Realm) -> Traces:
@@ -150,7 +151,8 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
                 simulated=realm.simulated,
                 erased=Erased(counts={"codes": len(known.attempts)}),
                 jobs=jobs,
-                closed=tuple(job for job in known.jobs if job in unread),
+                # Whether it had asked about them or not: it may have reused what is erased, or not have come to their row yet.
+                closed=tuple(sorted(unread & {*known.jobs, *realm.ledger.retention().may_know(known.attempts)})),
                 rows=sum(len(found) for found in rows.values()),
                 locked_until=until if until is not None and until > realm.clock.now() else None,
                 files=_files(realm, jobs),
@@ -161,7 +163,9 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
             book = realm.ledger.retention()
             keys = book.subject(*_tags(realm, numbers)).keys | _keys(places[realm.simulated][0])
             rows = {job: {row: cost for row, (_, cost) in met.items()} for job, met in places[realm.simulated][0].items()}
-            erased = book.forget(*_tags(realm, numbers), rows=rows, close=found.closed, at=_at(realm))
+            erased = book.forget(
+                *_tags(realm, numbers), rows=rows, close=found.closed, at=_at(realm), newest_run=newest[realm.simulated]
+            )
             realm.cache.drop(keys, before=None, known=partial(_known, realm))
             return Traces(
                 simulated=realm.simulated,

@@ -62,6 +62,12 @@ class Planned:
     approved_at: datetime | None = None
 
 
+def left_of(con: sqlite3.Connection, plan: str) -> int:
+    """Count what is left of an approved plan."""
+    (left,) = con.execute(f"SELECT (SELECT asks FROM planned WHERE hash = ?1) - ({_USED}?1)", (plan,)).fetchone()
+    return int(left)
+
+
 class ApprovalBook:
     """The plans and approvals of a ledger. Made by `Ledger.approvals`."""
 

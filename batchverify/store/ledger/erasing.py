@@ -44,10 +44,22 @@ ORDER BY attempt.number LIMIT {PAGE}
 _OLD_CODES = f"""
 SELECT number FROM attempt WHERE number > ? AND erased_at IS NULL AND settled_at <= ? ORDER BY number LIMIT {PAGE}
 """
+# A job is closed when it asked what was erased, and when it may have reused it: then these codes are all that it knows.
 _CLOSE = """
+WITH gone AS (SELECT run, code, settled_at FROM attempt WHERE number BETWEEN ?2 AND ?3 AND erased_at IS NOT NULL)
 UPDATE job SET closed_at = ?1 WHERE closed_at IS NULL AND number IN (
-  SELECT run.job FROM run JOIN attempt ON attempt.run = run.number
-  WHERE attempt.number BETWEEN ?2 AND ?3 AND attempt.erased_at IS NOT NULL)
+  SELECT run.job FROM run JOIN gone ON gone.run = run.number
+  UNION SELECT job FROM run WHERE coalesce(last_attempt >= ?2, 1) AND (
+    matched_after <= (SELECT max(settled_at) FROM gone WHERE code = '01')
+    OR other_after <= (SELECT max(settled_at) FROM gone WHERE code <> '01')))
+"""
+# Of jobs that cannot be read: those that may have reused any of these attempts, or may yet come to a row of whoever they were about.
+_MAY_KNOW = f"""
+WITH gone AS (SELECT number, code, settled_at FROM attempt WHERE number IN ({_SLOTS}))
+SELECT DISTINCT job.id FROM job LEFT JOIN run ON run.job = job.number
+WHERE job.closed_at IS NULL AND (job.finished_at IS NULL OR coalesce(last_attempt >= (SELECT min(number) FROM gone), 1) AND (
+  matched_after <= (SELECT max(settled_at) FROM gone WHERE code = '01')
+  OR other_after <= (SELECT max(settled_at) FROM gone WHERE code <> '01')))
 """
 _OLD_HOLDS = "FROM hold WHERE until <= ?1 OR job IN (SELECT number FROM job WHERE closed_at IS NOT NULL)"
 # A lock that has ended still tells a job's rows when they were locked. Of a person who was forgotten it tells nothing any more.
@@ -69,6 +81,8 @@ _OLD_PLANS = "FROM planned WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM approval 
 _IN_JOB = "run IN (SELECT number FROM run WHERE job = ?)"
 _ENTRIES = "SELECT number, at, kind, counts, gone, hash FROM erasure ORDER BY number"
 _NEWEST = "SELECT number, hash FROM erasure ORDER BY number DESC LIMIT 1"
+_LIVING = "SELECT id FROM run WHERE ended_at IS NULL LIMIT 1"
+_NEWEST_RUN = "SELECT coalesce(max(number), 0) FROM run"
 #: What belongs to a run, then to a job: the tables in the order in which they must go.
 OF_RUN = ("event", "attempt")
 OF_JOB = ("hold", "output", "forgotten", "run")
@@ -128,7 +142,7 @@ class Retention:
 
     def is_asking(self) -> bool:
         """Tell whether a run is going on."""
-        return bool(self._fetch("SELECT 1 FROM run WHERE ended_at IS NULL LIMIT 1", ()))
+        return bool(self._fetch(_LIVING, ()))
 
     # Old things --------------------------------------------------------------------------------------------------
 
@@ -193,6 +207,10 @@ class Retention:
             locked_until=None if until is None else moment(until),
         )
 
+    def may_know(self, attempts: Sequence[int]) -> frozenset[str]:
+        """Find the jobs that may stand on these attempts although they did not ask them, or may ask the same yet."""
+        return frozenset(job for batch in padded_batches(attempts, _BATCH) for (job,) in self._fetch(_MAY_KNOW, tuple(batch)))
+
     def forget(
         self,
         id_tags: Sequence[bytes],
@@ -201,17 +219,24 @@ class Retention:
         rows: Mapping[str, Mapping[int, Billed]],
         close: Iterable[str],
         at: Instant,
+        newest_run: int | None = None,
     ) -> Erased:
         """Erase a person. `rows` are the places of their rows by job; jobs to `close` are those that cannot be read any more.
+
+        `newest_run` was the newest when the places were looked for.
 
         A lock stays until it ends: it is what keeps them from being asked about. Then `purge` takes it.
 
         Raises:
-            InputError: A run is going on. Nothing was erased.
+            InputError: A run is going on, or has come and gone since. Nothing was erased.
         """
 
         def act(con: sqlite3.Connection, counts: Counter[str]) -> None:
             _refuse_living(con)
+            if newest_run is not None and con.execute(_NEWEST_RUN).fetchone() != (newest_run,):
+                raise InputError(
+                    "A run has begun since the rows of whoever is to be forgotten were looked for. Do the same again; nothing was erased."
+                )
             for column, tags in (("id_tag", id_tags), ("card_tag", card_tags)):
                 for batch in padded_batches(tags, _BATCH):
                     _take_person(con, column, batch, at, counts)
@@ -252,8 +277,12 @@ class Retention:
 
     def head(self) -> str:
         """Give the last hash of the chain in hex, "" where nothing was ever erased."""
-        found = self._fetch("SELECT hash FROM erasure ORDER BY number DESC LIMIT 1", ())
-        return found[0][0].hex() if found else ""
+        found = self._fetch(_NEWEST, ())
+        return found[0][1].hex() if found else ""
+
+    def newest_run(self) -> int:
+        """Give the number of the newest run, 0 where there is none."""
+        return int(self._fetch(_NEWEST_RUN, ())[0][0])
 
     def chain_holds(self) -> bool:
         """Compute the chain anew; False when an entry was changed or removed, or a permission is left over."""
@@ -294,6 +323,8 @@ class Retention:
         with self._writing() as con:
             con.execute("PRAGMA secure_delete = ON")
             con.execute("SAVEPOINT erasing")
+            if kind == "purge" and con.execute(_LIVING).fetchone():  # begun since: the rest goes the next time
+                return Erased()
             last, head = con.execute(_NEWEST).fetchone() or (0, b"")
             permission = (last + 1, kind, at.now, at.boot, at.monotonic, *(micros(limit) for limit in limits))
             con.execute("INSERT INTO erasing VALUES (?, ?, ?, ?, ?, ?, ?, ?)", permission)
@@ -312,8 +343,14 @@ def _ordered(counts: Mapping[str, int]) -> dict[str, int]:
     return {kind: counts.get(kind, 0) for kind in KINDS}
 
 
+def head_of(con: sqlite3.Connection) -> str:
+    """Give the head of the chain of erasures within a transaction, "" where nothing was ever erased."""
+    found = con.execute(_NEWEST).fetchone()
+    return found[1].hex() if found else ""
+
+
 def _refuse_living(con: sqlite3.Connection) -> None:
-    living = con.execute("SELECT id FROM run WHERE ended_at IS NULL LIMIT 1").fetchone()
+    living = con.execute(_LIVING).fetchone()
     if living is not None:
         raise InputError(f"The run {living[0]} is going on. Erase when it has ended; nothing was erased.")
 

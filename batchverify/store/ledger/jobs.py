@@ -13,6 +13,7 @@ from datetime import datetime
 
 from batchverify.errors import InputError
 from batchverify.model import AttemptState, Billed
+from batchverify.store.ledger import approving, erasing
 from batchverify.store.ledger.books import LEASE_SECONDS, Books
 from batchverify.store.ledger.chain import commitment, first_link
 from batchverify.store.ledger.rows import JOB_COLUMNS, RUN_COLUMNS, job_of, micros, run_of
@@ -83,8 +84,23 @@ def unfinished_job(con: sqlite3.Connection, spec: JobSpec) -> Job | None:
     return None if found is None else job_of(found)
 
 
-def start_run(con: sqlite3.Connection, job: str, spec: RunSpec, *, now: datetime, monotonic: float) -> Run:
-    """Begin a pass of asks. Its id is the job's with the pass's ordinal: `j-aaaaaaaa.1`."""
+def start_run(
+    con: sqlite3.Connection, job: str, spec: RunSpec, *, now: datetime, monotonic: float, erasures: str | None = None
+) -> Run:
+    """Begin a pass of asks. Its id is the job's with the pass's ordinal: `j-aaaaaaaa.1`.
+
+    A plan may be looked at for hours. What it was made under is looked at once more here, in the transaction that lets it ask.
+    """
+    if erasures is not None and erasures != erasing.head_of(con):
+        raise InputError(
+            "Somebody was forgotten, or old codes were purged, while the plan was looked at. Do the same again, as it is now. "
+            "Nothing was sent."
+        )
+    if spec.approval is not None and (left := approving.left_of(con, spec.approval)) < (spec.cap_asks or 0):
+        raise InputError(
+            f"Another run under the same approval has begun meanwhile: {left:,} of what was approved are left. "
+            "Do the same again when it has ended. Nothing was sent."
+        )
     job_number, passes = con.execute(
         "SELECT job.number, count(run.number) FROM job LEFT JOIN run ON run.job = job.number WHERE job.id = ?", (job,)
     ).fetchone()

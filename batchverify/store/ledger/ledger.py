@@ -164,10 +164,16 @@ class Ledger:
         with self._writing() as con:
             con.execute("UPDATE job SET finished_at = ? WHERE id = ?", (micros_or_none(at), job))
 
-    def start_run(self, job: str, spec: RunSpec, *, now: datetime, monotonic: float) -> Run:
-        """Begin a pass of asks under a lease of 30 s. The lock that `spec` names must be held already."""
+    def start_run(self, job: str, spec: RunSpec, *, now: datetime, monotonic: float, erasures: str | None = None) -> Run:
+        """Begin a pass of asks under a lease of 30 s. The lock that `spec` names must be held already.
+
+        `erasures` is the head of the chain of erasures that the pass was planned under.
+
+        Raises:
+            InputError: Something was erased since, or another run has used up what was approved. Nothing was sent.
+        """
         with self._writing() as con:
-            return jobs.start_run(con, job, spec, now=now, monotonic=monotonic)
+            return jobs.start_run(con, job, spec, now=now, monotonic=monotonic, erasures=erasures)
 
     def runs(self, job: str) -> list[Run]:
         """List a job's runs, oldest first."""
