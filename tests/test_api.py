@@ -9,10 +9,12 @@ import pytest
 
 import batchverify as bv
 from batchverify.errors import HomeError, InputError, SettingsError
+from batchverify.model import Secret
 from batchverify.rules.sums import check_sums
 from batchverify.tables.frame import written_for
 from batchverify.words import RESULT_COLUMNS
 from tests.builders import a_row, a_sheet, an_id, read_rows, rows
+from tests.protected import PASSWORD, plain_copy, protect
 
 KEYS = [key for key, _ in RESULT_COLUMNS]
 
@@ -237,3 +239,35 @@ def test_an_audit_report_is_written_and_where_it_lies_given_back(ask, sandbox, t
     assert capfd.readouterr() == ("", "")
     with pytest.raises(InputError, match="lang knows no 'fr'"):
         bv.report_file(summary.job, tmp_path / "report.html", home=ask["home"], lang="fr")
+
+
+@pytest.mark.parametrize("way", ["a text", "a secret", "a callable"])
+def test_a_password_is_a_keyword_and_a_callable_is_asked_once_and_only_when_one_is_needed(ask, sandbox, tmp_path, way):
+    path = protect(a_sheet(tmp_path, [a_row(1), a_row(2, verdict="02")], name="people.xlsx"), rounds=50)
+    asked = []
+    password = {"a text": PASSWORD, "a secret": Secret(PASSWORD), "a callable": lambda: asked.append(1) or PASSWORD}[way]
+
+    bv.verify_file(a_sheet(tmp_path, rows(1), name="plain.xlsx"), yes=True, password=password, **ask)
+    assert asked == []
+    assert bv.plan_file(path, password=password, **ask).asks == 1
+    summary = bv.verify_file(path, yes=True, protect=True, split=True, password=password, **ask)
+    bv.report_file(summary.job, tmp_path / "report.html", home=ask["home"], password=password)
+
+    assert len(asked) == (3 if way == "a callable" else 0)
+    first, *others = [tmp_path / output["path"] for output in summary.as_json()["outputs"]]
+    assert [row["bv_status"] for row in read_rows(plain_copy(first))] == ["matched", "mismatched"]
+    assert [path.name for path in others] == ["people.verified.matched.xlsx", "people.verified.mismatched.xlsx"]
+    assert sandbox.bill.total() == 2
+
+
+def test_a_protected_file_without_a_password_or_with_a_wrong_one_is_an_input_error(ask, sandbox, tmp_path):
+    path = protect(a_sheet(tmp_path, rows(1), name="people.xlsx"), rounds=50)
+
+    with pytest.raises(InputError, match=r"is protected with a password, .* \(in Python: password=\)"):
+        bv.verify_file(path, yes=True, **ask)
+    with pytest.raises(
+        InputError, match=r"^people\.xlsx is protected, and the password from the argument password does not open it"
+    ):
+        bv.verify_file(path, yes=True, password="wrong", **ask)
+
+    assert sandbox.bill.total() == 0

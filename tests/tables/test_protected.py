@@ -178,7 +178,7 @@ def test_what_is_in_a_protected_workbook_never_has_a_name_on_disk(kind, tmp_path
 def test_the_list_of_processes_shows_no_password(tmp_path, monkeypatch):
     """The process that opens the workbook is looked at for as long as it works."""
     monkeypatch.setenv("BATCHVERIFY_APPCODE", "of-ours")
-    path = protect(an_xlsx(tmp_path / "people.xlsx"), rounds=300_000)
+    path = protect(an_xlsx(tmp_path / "people.xlsx"), rounds=100_000)
     work = threading.Thread(target=lambda: open_table(path, temporary=tmp_path, passwords=Asked(PASSWORD).passwords).close())
     shown = set()
 
