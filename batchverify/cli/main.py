@@ -19,7 +19,7 @@ from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, se
 from batchverify.errors import BatchVerifyError, InputError
 
 if TYPE_CHECKING:
-    from batchverify.job import Rendered, Session
+    from batchverify.job import Options, Rendered, Session
     from batchverify.store.ledger import Job, Run
 
 _SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
@@ -96,17 +96,20 @@ def inspect(file: Path, *, forget_mapping: bool, **given: Any) -> int:
 @given_options.home_options
 def plan(file: Path, **given: Any) -> int:
     """Count what a run of FILE would ask and cost, and list what is wrong with it. Free."""
+    from batchverify.cli.passwords import passwords_of
+    from batchverify.cli.sheets import readings_of
     from batchverify.cli.show import hash_text, plan_text
     from batchverify.job import plan_file
 
     settings = start(given)
-    options = given_options.options_of(given, settings)
-    made = plan_file(file, options, session_of(settings, given, Terminal(given, settings)))
-    print_out(
-        made.as_json()
-        if given["as_json"]
-        else f"{plan_text(made, options.delivery.lang)}\n{hash_text(made, options.delivery.lang)}"
-    )
+    options, passwords = given_options.options_of(given, settings), passwords_of(given)
+    session = session_of(settings, given, Terminal(given, settings), passwords)
+    plans = [plan_file(file, one, session) for file, one in readings_of([file], options, settings, given, passwords)]
+    if given["as_json"]:
+        print_out(plans[0].as_json() if len(plans) == 1 else [made.as_json() for made in plans])
+    else:
+        lang = options.delivery.lang
+        print_out("\n\n".join(f"{plan_text(made, lang)}\n{hash_text(made, lang)}" for made in plans))
     return 0
 
 
@@ -121,18 +124,35 @@ def plan(file: Path, **given: Any) -> int:
 @given_options.home_options
 def run(files: tuple[Path, ...], **given: Any) -> int:
     """Plan, confirm, ask, annotate and summarize FILES. Goes on with an unfinished job on the same input."""
+    from batchverify.cli.passwords import passwords_of
+    from batchverify.cli.sheets import readings_of
     from batchverify.job import run_file
 
     settings = start(given)
-    options, bounds = given_options.options_of(given, settings), given_options.bounds_of(given, settings)
-    if len(files) > 1 and given["output"] is not None:
-        raise InputError(
-            "One --output cannot take the results of several files. Leave it out: each result goes beside its input."
-        )
+    options, left, passwords = (
+        given_options.options_of(given, settings),
+        given_options.bounds_of(given, settings),
+        passwords_of(given),
+    )
     for file in files:
         if not file.exists():  # looked at before the first of several is asked and paid
             raise InputError(f"There is no file {str(file)!r}. Check the name and the folder.")
-    return each(given, settings, files, lambda file, session: run_file(file, options, bounds, session))
+    work = readings_of(files, options, settings, given, passwords)
+    if len(work) > 1 and given["output"] is not None:
+        raise InputError(
+            "One --output cannot take the results of several files or sheets. Leave it out: each result goes beside its input."
+        )
+
+    def verify(one: tuple[Path, Options], session: Session) -> Rendered:
+        nonlocal left
+        watcher = session.watcher
+        try:
+            return run_file(*one, left, session)
+        finally:
+            if isinstance(watcher, Terminal):  # a cap is on the whole command, whatever it names
+                left = left.after(watcher.billed, unit_price=watcher.unit_price)
+
+    return each(given, settings, work, verify, passwords=passwords)
 
 
 @cli.command()

@@ -92,7 +92,11 @@ reading_options = _stack(
         multiple=True,
         help="Which column holds name, idCard, accountNo or mobile. Repeatable.",
     ),
-    click.option("--sheet", help="Name of the sheet. Default: the one that looks most like a list of people."),
+    click.option(
+        "--sheet",
+        help="Name of the sheet, or all: every visible one of people, each with a result of its own. "
+        "Default: the one that looks most like a list of people.",
+    ),
     click.option(
         "--header-row", type=click.IntRange(min=1), help="Number of the header row. Default: found in the first 20 rows."
     ),
@@ -120,8 +124,10 @@ asking_options = _stack(
     click.option("--fresh", is_flag=True, help="Reuse nothing: ask again, and pay again."),
 )
 spending_options = _stack(
-    click.option("--max-asks", type=click.IntRange(min=0), help="Stop before more asks than this may be billed."),
-    click.option("--max-yuan", type=Yuan(), help="Stop before more yuan than this may be spent."),
+    click.option(
+        "--max-asks", type=click.IntRange(min=0), help="Stop before more asks than this may be billed, over all that is named."
+    ),
+    click.option("--max-yuan", type=Yuan(), help="Stop before more yuan than this may be spent, over all that is named."),
     click.option(
         "--sample", type=click.IntRange(min=1), help="Ask this many first, show the rates, go on only if they look sane."
     ),

@@ -200,6 +200,7 @@ def balance(left: int | None, total: int | None, **given: Any) -> int:
 def plan(needed: str, *, trial: bool, **given: Any) -> int:
     """Find the cheapest packages for N asks, or for what a run of FILE would ask, beside the naive choice. Free."""
     from batchverify.cli.quota_show import purchasing_json, purchasing_text
+    from batchverify.cli.sheets import readings_of
     from batchverify.job import plan_file
     from batchverify.job.wallet import plan_purchase
 
@@ -207,7 +208,9 @@ def plan(needed: str, *, trial: bool, **given: Any) -> int:
     if _NUMBER.fullmatch(needed) and not Path(needed).exists():
         asks = Asks().convert(needed, None, None)
     else:
-        asks = plan_file(Path(needed), given_options.options_of(given, settings), session).asks
+        options = given_options.options_of(given, settings)
+        work = readings_of([Path(needed)], options, settings, given, session.passwords)
+        asks = sum(plan_file(file, one, session).asks for file, one in work)
     made = plan_purchase(session, asks, trial=trial)
     lang = given_options.lang_of(settings)
     print_out(purchasing_json(made) if given["as_json"] else purchasing_text(made, lang, trial=trial))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,16 @@ class Terminal:
         self._given = given
         self._settings = settings
         self._lang = given_options.lang_of(settings)
-        self._unit_price = settings.unit_price
+        self.unit_price = settings.unit_price
+        #: Asks of this run that were or may be billed, so far.
+        self.billed = 0
         self._bar: Bar | None = None
 
     def approve(self, plan: Plan, *, cap_asks: int | None) -> None:
         from batchverify.cli.show import plan_text
         from batchverify.rules.prices import yuan
 
-        self._unit_price = plan.unit_price
+        self.unit_price = plan.unit_price
         say(plan_text(plan, self._lang), err=True)
         if not plan.asks or self._given.get("yes") or cap_asks is not None:
             return
@@ -57,10 +59,11 @@ class Terminal:
     def asking(self, *, total: int, cap_asks: int | None) -> None:
         from batchverify.cli.progress import Bar
 
-        self._bar = Bar(lang=self._lang, unit_price=self._unit_price)
+        self._bar = Bar(lang=self._lang, unit_price=self.unit_price)
         self._bar.start(total=total, cap_asks=cap_asks)
 
     def progress(self, progress: Progress) -> None:
+        self.billed = progress.billed
         if self._bar is not None:
             self._bar.show(progress)
 
@@ -109,13 +112,22 @@ def session_of(settings: Settings, given: dict[str, Any], watcher: Terminal, pas
     )
 
 
-def each(given: dict[str, Any], settings: Settings, names: tuple[Any, ...], act: Callable[[Any, Session], Rendered]) -> int:
+def each(
+    given: dict[str, Any],
+    settings: Settings,
+    names: Sequence[Any],
+    act: Callable[[Any, Session], Rendered],
+    *,
+    passwords: Passwords | None = None,
+) -> int:
     """Do the same for each name; the worst exit code counts."""
     from batchverify.cli.passwords import passwords_of
     from batchverify.cli.progress import stopping_on_signals
 
     codes, documents = [], []
-    passwords = passwords_of(given)  # one for all: standard input has but one first line, and files often share a password
+    passwords = passwords or passwords_of(
+        given
+    )  # one for all: standard input has but one first line, and files often share a password
     try:
         for name in names:
             watcher = Terminal(given, settings)

@@ -64,6 +64,7 @@ class Delivery:
     """What comes out, and in whose words. `cost_by` names the column that splits the bill.
 
     `split` writes one more file per status, `protect` puts a password on them all: which one is nowhere kept.
+    `is_one_of_sheets`: several sheets of a workbook are verified, and the result of each carries the name of its sheet.
     """
 
     output: Path | None = None
@@ -72,6 +73,7 @@ class Delivery:
     cost_by: str | None = None
     split: bool = False
     protect: bool = False
+    is_one_of_sheets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +161,15 @@ class Bounds:
         if self.max_yuan is not None and unit_price > 0:
             caps.append(int(min(self.max_yuan, _LARGEST_CAP * unit_price) // unit_price))
         return min(caps, default=None)
+
+    def after(self, billed: int, *, unit_price: Decimal) -> Bounds:
+        """The bounds for what follows in the same command, of whose caps so many asks are used.
+
+        >>> Bounds(max_asks=10, max_yuan=Decimal("1")).after(3, unit_price=Decimal("0.19")).max_yuan
+        Decimal('0.43')
+        """
+        return replace(
+            self,
+            max_asks=None if self.max_asks is None else max(self.max_asks - billed, 0),
+            max_yuan=None if self.max_yuan is None else max(self.max_yuan - billed * unit_price, Decimal(0)),
+        )

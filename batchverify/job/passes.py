@@ -106,7 +106,7 @@ def plan_file(path: Path, options: Options, session: Session) -> Plan:
             note_plan(plan, realm, session.settings, operator=options.mandate.operator)
             tell_balance(realm, session.settings, needed=plan.asks)
             if session.remembers:
-                remember(table, columns, given.reading, realm.home, session.passwords)
+                remember(table, columns, _named(given), realm.home, session.passwords)
             return replace(plan, as_last_time=options != given)
 
 
@@ -138,7 +138,7 @@ def run_file(
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         kind = RunKind.FIRST if job is None else RunKind.RESUME
-        opened = _Opened(table=table, columns=columns, options=options, job=job, given=None if origin else given.reading)
+        opened = _Opened(table=table, columns=columns, options=options, job=job, given=None if origin else _named(given))
         return _pass(opened, realm, session, bounds, kind=kind, what=what, origin=origin)
 
 
@@ -242,7 +242,8 @@ def _pass(
         scope = scope_of(opened.options.asking, job=job.id if job is not None else "", began=began, as_of=clock.now())
         plan = make_plan(lines, index, realm, scope, settings=settings, what=what, origin=origin)
         tell_balance(realm, settings, needed=plan.asks)
-        plan = replace(plan, as_last_time=opened.given not in (None, opened.options.reading))
+        is_recalled = opened.given is not None and opened.given.mapping != opened.options.reading.mapping
+        plan = replace(plan, as_last_time=is_recalled)
         bounds = within_approval(bounds, plan, realm, settings)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
@@ -351,6 +352,11 @@ def _recalled(path: Path, options: Options, realm: Realm, session: Session) -> O
     if not session.remembers:
         return options
     return replace(options, reading=recalled(path, options.reading, realm.home, session.passwords))
+
+
+def _named(options: Options) -> Reading:
+    """How a person has said to read: of several sheets nobody has named this one."""
+    return replace(options.reading, sheet=None) if options.delivery.is_one_of_sheets else options.reading
 
 
 def _asks_built_in(settings: Settings, realm: Realm) -> bool:

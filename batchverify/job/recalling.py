@@ -18,7 +18,7 @@ from batchverify.store.profiles import Profile, Profiles
 from batchverify.tables.columns import ColumnMap, find_column
 from batchverify.tables.headers import normalise_header
 from batchverify.tables.passwords import Passwords
-from batchverify.tables.reader import Table, open_table
+from batchverify.tables.reader import EmptyTable, Table, open_table
 from batchverify.tables.sheet_xml import column_letters
 from batchverify.words import result_columns
 
@@ -81,8 +81,11 @@ def remember(table: Table, columns: ColumnMap, reading: Reading, home: Home, pas
 def forget(path: Path, reading: Reading, home: Home, passwords: Passwords | None = None) -> bool:
     """Forget the columns of last time for a file; False where there are none for its header."""
     profiles = Profiles(home)
-    with _opened(path, reading, home, passwords) as table:
-        fingerprint = profiles.fingerprint(words_of(table))
+    try:
+        with _opened(path, reading, home, passwords) as table:
+            fingerprint = profiles.fingerprint(words_of(table))
+    except EmptyTable:
+        return False
     profile = profiles.find(fingerprint)
     if profile is None:
         return False

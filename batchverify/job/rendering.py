@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ from batchverify.tables.protected import Protection
 from batchverify.tables.reader import Table
 from batchverify.tables.writer import check_protection, write_result
 
+# What a sheet may be called, and a file may not on some systems.
+_NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
 
 
@@ -132,6 +135,8 @@ def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
     # No program knows a protected csv, so its result becomes a workbook.
     suffix = ".csv" if table.kind == "csv" and not options.delivery.protect else ".xlsx"
     stem = _stem(table.path)
+    if options.delivery.is_one_of_sheets:
+        stem += f".{_NO_FILE_NAME.sub('_', table.sheet).strip(' .') or 'sheet'}"
     ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
     for number in range(1, 1000):
         target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")

@@ -113,7 +113,7 @@ def rerun_file(
     # What was found anew for this file is not taken from the other: where its header stands and how it is encoded.
     reading = replace(kept.reading, header_row=None, encoding=None, delimiter=None, sheet=found.sheet)
     asking = replace(kept.asking, reuse_since=kept.asking.reuse_since or found.job.created_at.isoformat())
-    delivery = replace(kept.delivery, output=None)
+    delivery = replace(kept.delivery, output=None, is_one_of_sheets=False)
     options = change(replace(kept, reading=reading, asking=asking, delivery=delivery, origin=found.job.id))
     origin = Origin(job=found.job.id, knew=knew, asks_edited=edited, forgot=forgot)
     return run_file(path, options, bounds, session, what=what, origin=origin)

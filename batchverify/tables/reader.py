@@ -62,6 +62,10 @@ class _OneOfSheets(Source, Protocol):
 _SheetOf = TypeVar("_SheetOf", bound=_OneOfSheets)
 
 
+class EmptyTable(InputError):
+    """A sheet without rows. Nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetEntry:
     """A sheet of a workbook, for choosing: `rows` is its last row by its own account, None where it gives none."""
@@ -324,7 +328,7 @@ def _header_of(source: Source, header_row: int | None, *, where: str) -> HeaderR
     if header is None and header_row is not None:
         raise InputError(f"{where} has no row {header_row} to be the header. Look at --header-row.")
     if header is None:
-        raise InputError(f"{where} has no rows.")
+        raise EmptyTable(f"{where} has no rows.")
     return header
 
 
