@@ -287,7 +287,14 @@ def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
     """Make the report again from input and ledger, and name what differs."""
     document = opened.document
     settings = _settings_of(document, session.settings)
-    again = Session(settings=settings, watcher=session.watcher, built_in=session.built_in, clock=session.clock, stop=session.stop)
+    again = Session(
+        settings=settings,
+        watcher=session.watcher,
+        built_in=session.built_in,
+        clock=session.clock,
+        stop=session.stop,
+        passwords=session.passwords,
+    )
     try:
         if opened.form:
             with ended_job(document["job"], again) as found:

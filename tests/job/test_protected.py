@@ -7,6 +7,7 @@ from openpyxl import load_workbook
 
 from batchverify.errors import InputError
 from batchverify.job import Bounds, Delivery, Options, Reading, inspect_file
+from batchverify.job.checking import check_report
 from batchverify.job.reporting import prove_row, report_job
 from batchverify.model import Secret
 from batchverify.tables import writer
@@ -79,9 +80,12 @@ def test_whoever_goes_on_with_a_protected_input_is_asked_again(desk, sandbox, ow
     desk.render(first.job)
     desk.rerun(first.job)
     report_job(first.job, tmp_path / "report.json", desk.session(), lang=Lang.EN)
+    checked = check_report(tmp_path / "report.json", desk.session(), key=None)
     proof = prove_row(first.job, 2, desk.session())
 
-    assert owner.asked == [path.name] * 6
+    assert owner.asked == [path.name] * 7
+    assert checked.is_genuine
+    assert checked.notes == []
     assert sandbox.bill.total() == 3
     assert proof["job"] == first.job
     desk.passwords = Passwords
