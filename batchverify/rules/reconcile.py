@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -49,7 +49,8 @@ class Finding(StrEnum):
     BELOW = "below"
     """Fewer than surely were billed: posted late, or not billed after all."""
     UNSETTLED = "unsettled"
-    """Something is in doubt, and of some window it may stand in no count is known: too recent, or outside of the export."""
+    """Something is in doubt, and of some window it may stand in no count is known: too recent, outside of the export, or of an
+    export that lacks something."""
 
     @property
     def is_alarm(self) -> bool:
@@ -174,7 +175,8 @@ def judge(
     """Lay our asks beside the vendor's counts from window `first` to window `last`; what has no count there was counted 0.
 
     Nothing is known of windows outside, and nothing of those that end after `settled_at` (None: all have been counted).
-    Newest first; windows in which nobody asked are absent.
+    Newest first; windows in which nobody asked are absent. Where a window has fewer than surely were billed, the exports lack
+    something, and what another window lacks proves nothing either: then nothing is freed.
 
     >>> from datetime import UTC
     >>> from batchverify.rules.windows import window_of
@@ -204,7 +206,17 @@ def judge(
                     undecided=doubtful,
                 )
             )
+    if any(one.finding is Finding.BELOW for one in judged):
+        judged = [_withheld(one) for one in judged]
     return judged[::-1]
+
+
+def _withheld(one: Judgment) -> Judgment:
+    """Free nothing by an export that lacks asks which surely were billed: of one package of several, or of another product."""
+    if not one.not_billed:
+        return one
+    undecided = tuple(sorted((*one.undecided, *one.not_billed)))
+    return replace(one, finding=Finding.UNSETTLED, not_billed=(), undecided=undecided)
 
 
 _Span = tuple[Charge, Window, Window]

@@ -12,21 +12,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from batchverify.errors import InputError
 from batchverify.model import CellValue, NumberCell, OddCell, Record
 from batchverify.rules.windows import BEIJING, Window, window_of
-from batchverify.tables.reader import Table, open_table
+from batchverify.tables.reader import EmptyTable, Table, open_table
 
 _SEARCHED_ROWS = 50
 _WINDOW_HEADERS = re.compile(r"处理时间|processed|window")
 _COUNT_HEADERS = re.compile(r"^(?:消耗|使用量|used)")
 _SERIAL_HEADERS = re.compile(r"流水编?号|serial")
 _OURS = re.compile(r"存疑")
-_TOTALS = re.compile(r"合计|总计|小计|总数|共计|total|sum")
+_TOTALS = re.compile(r"合计|总计|小计|总数|共计|\b(?:sub)?total\b|\bsum\b")
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?次?")
 _DAY = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _TIME = r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.0+)?)?"
@@ -41,6 +43,7 @@ class UsageLine:
     asks: int
     serial: str
     row: int
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +71,19 @@ def read_usage(path: Path, *, temporary: Path) -> UsageExport:
         InputError: It is no such export, or holds a line that is not understood; the message names the row.
     """
     with open_table(path, temporary=temporary) as table:
-        if (lines := _lines(table, path.name)) is not None:
-            return _export(path, table, lines)
+        found = [_lines(table, path.name)]
+        sha256 = table.sha256
         others = [entry.name for entry in table.sheets if entry.name != table.sheet]
-    for name in others:
-        with open_table(path, temporary=temporary, sheet=name) as table:
-            if (lines := _lines(table, path.name)) is not None:
-                return _export(path, table, lines)
+    for name in others:  # a sheet for each package: all of them count
+        with suppress(EmptyTable), open_table(path, temporary=temporary, sheet=name) as table:
+            found.append(_lines(table, path.name))
+    if known := [lines for lines in found if lines is not None]:
+        saved_at = datetime.fromtimestamp(path.stat().st_mtime, BEIJING)
+        return UsageExport(name=path.name, sha256=sha256, saved_at=saved_at, lines=tuple(chain(*known)))
     raise InputError(
         f"{path.name} has no columns 处理时间 and 消耗 within its first {_SEARCHED_ROWS} rows, so it is no usage export. "
         "Export 使用明细 of the package in the vendor's console. Nothing was changed."
     )
-
-
-def _export(path: Path, table: Table, lines: tuple[UsageLine, ...]) -> UsageExport:
-    saved_at = datetime.fromtimestamp(path.stat().st_mtime, BEIJING)
-    return UsageExport(name=path.name, sha256=table.sha256, saved_at=saved_at, lines=lines)
 
 
 def counts_of(exports: Sequence[UsageExport]) -> dict[Window, int]:
@@ -93,7 +93,7 @@ def counts_of(exports: Sequence[UsageExport]) -> dict[Window, int]:
         InputError: A line, or a file, is there twice, and would be counted twice.
     """
     seen: dict[str, str] = {}
-    seen_lines: dict[str, tuple[str, int]] = {}
+    seen_lines: dict[str, tuple[str, str, int]] = {}
     counts: dict[Window, int] = {}
     for export in exports:
         if export.sha256 in seen:
@@ -103,9 +103,9 @@ def counts_of(exports: Sequence[UsageExport]) -> dict[Window, int]:
         seen[export.sha256] = export.name
         for line in export.lines:
             if line.serial:
-                place = (export.name, line.row)
-                name, row = seen_lines.setdefault(line.serial, place)
-                if (name, row) != place:
+                place = (export.name, line.sheet, line.row)
+                name, sheet, row = seen_lines.setdefault(line.serial, place)
+                if (name, sheet, row) != place:
                     raise InputError(
                         f"Row {line.row} of {export.name} has the 流水编号 of row {row} of {name}, and would be counted twice. "
                         "Take one of them out. Nothing was changed."
@@ -152,7 +152,7 @@ def _lines(table: Table, name: str) -> tuple[UsageLine, ...] | None:
     """Give the lines of one sheet, or None where it has no such columns."""
     records = table.source.records()
     columns = _columns(records, name)
-    return None if columns is None else tuple(_read(records, columns, name))
+    return None if columns is None else tuple(_read(records, columns, name, sheet=table.sheet or ""))
 
 
 def _columns(records: Iterator[Record], name: str) -> _Columns | None:
@@ -175,18 +175,25 @@ def _place(words: Sequence[str], pattern: re.Pattern[str]) -> int | None:
     return next((number for number, word in enumerate(words) if pattern.search(word)), None)
 
 
-def _read(records: Iterable[Record], columns: _Columns, name: str) -> Iterator[UsageLine]:
-    added = 0
+def _read(records: Iterable[Record], columns: _Columns, name: str, *, sheet: str) -> Iterator[UsageLine]:
+    counts: list[int] = []
+    total: int | None = None
     for record in records:
         texts = [_text(cell).strip() for cell in record.cells]
         window_text, count_text = _at(texts, columns.window), _at(texts, columns.count)
         window, count = window_in(window_text), _count_in(count_text)
-        if window is not None and count is not None:
-            added += count
-            yield UsageLine(window=window, asks=count, serial=_at(texts, columns.serial), row=record.number)
-        elif window is None and not _is_left_out(texts, count_text, count, added):
+        if window is None and not count_text:
+            continue  # blank, or a remark
+        if window is not None and count is not None and total is None:
+            counts.append(count)
+            yield UsageLine(window=window, asks=count, serial=_at(texts, columns.serial), row=record.number, sheet=sheet)
+        elif (
+            window is None and len(counts) > 1 and count == sum(counts) and not any(text for text in texts if text != count_text)
+        ):
+            total = record.number  # what follows it shows that it was none, but a line whose time was merged with the one above
+        elif (window is None and not _is_a_total(window_text, texts)) or total is not None:
             raise InputError(
-                f"Row {record.number} of {name} has no 10-minute window such as 2018-03-19 10:50:01 - 2018-03-19 11:00:01. "
+                f"Row {total or record.number} of {name} has no 10-minute window such as 2018-03-19 10:50:01 - 2018-03-19 11:00:01. "
                 "Export the usage detail of the package as the console shows it. Nothing was changed."
             )
         elif window is not None:
@@ -195,11 +202,9 @@ def _read(records: Iterable[Record], columns: _Columns, name: str) -> Iterator[U
             )
 
 
-def _is_left_out(texts: Sequence[str], count_text: str, count: int | None, added: int) -> bool:
-    """Say whether a row without a window is blank, a remark, or a sum of those above."""
-    if not count_text or any(_TOTALS.search(text.casefold()) for text in texts):
-        return True
-    return count == added and not any(text for text in texts if text != count_text)
+def _is_a_total(window_text: str, texts: Sequence[str]) -> bool:
+    """Say whether a row without a window names itself a sum. A time that is not understood is none."""
+    return not any(map(str.isdigit, window_text)) and any(_TOTALS.search(text.casefold()) for text in texts)
 
 
 def _at(texts: Sequence[str], column: int | None) -> str:

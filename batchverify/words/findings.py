@@ -44,15 +44,17 @@ FINDINGS: Mapping[str, Saying] = {
     ),
     "below": Saying(
         "ALARM: the vendor counted less than was surely answered.",
-        "It may post usage late: export again tomorrow. If it stays so, some status is not billed: see the setting `billed`.",
+        "It may post usage late, or a package is missing: export all of them again tomorrow. If it stays so, some status is not "
+        "billed: see the setting `billed`. Until then nothing is freed by this export.",
         "警报：供应商的计数少于本机已收到答复的调用。",
-        "可能是供应商入账延迟，请明天重新导出。如仍不符，说明部分状态不计费，请检查设置 billed。",
+        "可能是供应商入账延迟，或缺少某个套餐包的明细，请明天重新导出全部套餐包。如仍不符，说明部分状态不计费，请检查设置 billed。"
+        "在此之前，本次导出不会释放任何结果未知的调用。",
     ),
     "unsettled": Saying(
-        "Something is in doubt, and the export does not tell all of its time yet.",
-        "Export again later, or with a longer time.",
-        "有结果未知的调用，但导出的明细尚未完整覆盖其时间。",
-        "请稍后重新导出，或选择更长的起止时间。",
+        "Something is in doubt, and the export does not surely tell all of its time yet.",
+        "Export again later, with a longer time, or with all packages.",
+        "有结果未知的调用，但导出的明细不一定完整覆盖其时间。",
+        "请稍后重新导出，或选择更长的起止时间，并包含全部套餐包。",
     ),
 }
 
