@@ -111,6 +111,7 @@ def approve(plan_hash: str, **given: Any) -> int:
                 "hash": approved.hash,
                 "file": approved.name,
                 "asks": approved.asks,
+                "asks_again": approved.again,
                 "max": yuan(approved.worst_price),
                 "approved_by": approved.operator,
                 "approved_at": beijing_time(approved.at),
@@ -118,8 +119,9 @@ def approve(plan_hash: str, **given: Any) -> int:
         )
         return 0
     word = "Approved" if approved.is_new else "Approved already"
+    again = f" · {approved.again:,} of them in doubt, which may be a second bill" if approved.again else ""
     say(
-        f"{word} by {approved.operator}: {approved.name} · {approved.asks:,} asks · at most ¥{yuan(approved.worst_price)}\n"
+        f"{word} by {approved.operator}: {approved.name} · {approved.asks:,} asks · at most ¥{yuan(approved.worst_price)}{again}\n"
         f"Run it with --approved {approved.hash}"
     )
     return 0

@@ -6,6 +6,7 @@ asks are within it, for answers may have come meanwhile; what was spent under it
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ class Approved:
     hash: str
     name: str
     asks: int
+    again: int
     worst_price: Decimal
     operator: str
     at: datetime
@@ -45,6 +47,7 @@ def note_plan(plan: Plan, realm: Realm, settings: Settings, *, operator: str) ->
             name=plan.name,
             asks=plan.asks,
             unit_price=plan.unit_price,
+            again=len(plan.release),
         )
     )
 
@@ -69,8 +72,10 @@ def approve_plan(plan: str, *, home: Path, settings: Settings, clock: SystemCloc
     )
 
 
-def within_approval(bounds: Bounds, plan: Plan, realm: Realm, settings: Settings) -> Bounds:
+def within_approval(bounds: Bounds, plan: Plan, realm: Realm, settings: Settings, *, operator: str) -> Bounds:
     """The bounds of a run under the approval that they name: its asks are the cap, less what was spent under it.
+
+    A plan that may not run without one is noted with its hash, for of some, such as that of a corrected file, there is no other.
 
     Raises:
         InputError: The plan is not what was approved, or goes beyond it. Nothing was sent.
@@ -78,9 +83,10 @@ def within_approval(bounds: Bounds, plan: Plan, realm: Realm, settings: Settings
     """
     if bounds.approved is None:
         if settings.approval and (plan.asks or plan.locked):
+            note_plan(plan, realm, settings, operator=operator)
             raise SettingsError(
-                "The setting 'approval' demands a plan that another person has approved. Plan the file with `batchverify plan`, have "
-                "its hash approved with `batchverify approve HASH --operator NAME`, and add --approved HASH. Nothing was sent."
+                f"The setting 'approval' demands a plan that another person has approved. This one is {plan.digest}: have it approved "
+                f"with `batchverify approve {plan.digest} --operator NAME`, and add --approved {plan.digest}. Nothing was sent."
             )
         return bounds
     word = bounds.approved.strip().lower()
@@ -93,7 +99,11 @@ def within_approval(bounds: Bounds, plan: Plan, realm: Realm, settings: Settings
             "Nothing was sent."
         )
     if reason := _changed(found, plan, used=book.used(word)):
-        raise InputError(f"The plan {word} was approved by {found.approved_by}, and {reason}. Plan again. Nothing was sent.")
+        note_plan(plan, realm, settings, operator=operator)
+        raise InputError(
+            f"The plan {word} was approved by {found.approved_by}, and {reason}. As it is now it is the plan {plan.digest}. Have that "
+            "approved. Nothing was sent."
+        )
     left = found.asks - book.used(word)
     return replace(bounds, approved=word, max_asks=left if bounds.max_asks is None else min(left, bounds.max_asks))
 
@@ -102,6 +112,8 @@ def _changed(approved: Planned, plan: Plan, *, used: int) -> str:
     """Say in what a plan differs from what was approved, "" where it is within it."""
     if plan.identity != approved.identity:
         return "the input, its columns, the product or another choice has changed since"
+    if len(plan.release) > approved.again:
+        return f"{len(plan.release):,} of its asks may have been billed already, of which {approved.again:,} were approved"
     if plan.unit_price > approved.unit_price:
         return f"the price has gone up since, from ¥{yuan(approved.unit_price)} to ¥{yuan(plan.unit_price)}"
     if plan.asks > approved.asks - used:
@@ -127,6 +139,7 @@ def _approve(found: Planned, realm: Realm, settings: Settings, *, operator: str)
         hash=found.hash,
         name=found.name,
         asks=found.asks,
+        again=found.again,
         worst_price=found.asks * found.unit_price,
         operator=now.approved_by or operator,
         at=now.approved_at or realm.clock.now(),
@@ -135,5 +148,6 @@ def _approve(found: Planned, realm: Realm, settings: Settings, *, operator: str)
 
 
 def _named(operator: str) -> str:
-    """One spelling of a name: nobody becomes a second person by another case or a space."""
-    return " ".join(operator.split()).casefold()
+    """One spelling of a name: nobody becomes a second person by another case, another width, a space or what cannot be seen."""
+    seen = "".join(one for one in unicodedata.normalize("NFKC", operator) if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())

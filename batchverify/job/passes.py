@@ -244,7 +244,7 @@ def _pass(
         tell_balance(realm, settings, needed=plan.asks)
         is_recalled = opened.given is not None and opened.given.mapping != opened.options.reading.mapping
         plan = replace(plan, as_last_time=is_recalled)
-        bounds = within_approval(bounds, plan, realm, settings)
+        bounds = within_approval(bounds, plan, realm, settings, operator=opened.options.mandate.operator)
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
         if session.remembers and opened.given is not None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from batchverify.job.lines import Line, Lines
 from batchverify.job.options import Asking
@@ -181,6 +182,7 @@ class Plan:
     left: int | None
     low_percent: int = 20
     erasures: str | None = None
+    spent: int = 0
     as_last_time: bool = False
 
     @property
@@ -210,8 +212,11 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """A hash of everything a person approves: the input, how it is asked, how many asks, the price of one."""
-        approved = [self.identity, self.asks, str(self.unit_price)]
+        """A hash of everything a person approves: input, host, how it is asked, how many asks, how many again, the price of one.
+
+        What the job has spent is in it, too: what was locked or failed, and is approved once more, is another plan.
+        """
+        approved = [self.identity, self.asks, str(self.unit_price), len(self.release), self.spent]
         return hashlib.sha256(json.dumps(approved).encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
@@ -321,7 +326,7 @@ def make_plan(
         encoding=lines.table.encoding or "",
         product=lines.asking.product_word,
         columns={name: lines.table.header[column] for name, column in lines.columns.fields.items()},
-        identity=_identity(lines, simulated=realm.simulated),
+        identity=_identity(lines, host="" if realm.simulated else urlsplit(settings.endpoint).netloc.lower()),
         total=tally.total,
         unique=index.unique,
         duplicate=index.duplicates,
@@ -340,10 +345,11 @@ def make_plan(
         left=wallet.left,
         low_percent=settings.low_balance_percent,
         erasures=lines.erasures,
+        spent=realm.ledger.approvals().spent(scope.job),
     )
 
 
-def _identity(lines: Lines, *, simulated: bool) -> str:
+def _identity(lines: Lines, *, host: str) -> str:
     """Stand for an input and how it is read and asked: what a person looks at before they approve."""
     facts = {
         "input": lines.table.sha256,
@@ -352,7 +358,7 @@ def _identity(lines: Lines, *, simulated: bool) -> str:
         "skip_hidden": lines.table.skip_hidden,
         "columns": {str(name): column for name, column in lines.columns.fields.items()},
         "asking": asdict(lines.asking),
-        "simulated": simulated,
+        "host": host,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -188,7 +188,7 @@ def test_a_price_that_went_up_does_not_run_and_one_that_went_down_does(desk, san
     plan = approved(desk, path, unit_price="0.15")
 
     with pytest.raises(
-        InputError, match=r"the price has gone up since, from ¥0\.15 to ¥0\.19\. Plan again\. Nothing was sent\.$"
+        InputError, match=r"the price has gone up since, from ¥0\.15 to ¥0\.19\. As it is now it is the plan [0-9a-f]{16}\. Have that approved\. Nothing was sent\.$"
     ):
         desk.verify(path, bounds=Bounds(approved=plan.digest))
     assert desk.verify(path, bounds=Bounds(approved=plan.digest), unit_price="0.10").counts() == {"matched": 2}
@@ -207,7 +207,7 @@ def test_more_asks_than_were_approved_do_not_run_and_fewer_do(desk, sandbox):
         book.note(replace(book.planned(few.digest), hash=one.digest, asks=1))
         book.approve(one.digest, operator="li", now=realm.clock.now())
 
-    with pytest.raises(InputError, match=r"it has 2 asks now; 1 were approved\. Plan again\. Nothing was sent\."):
+    with pytest.raises(InputError, match=r"it has 2 asks now; 1 were approved\. As it is now it is the plan [0-9a-f]{16}\."):
         desk.verify(path, bounds=Bounds(approved=one.digest))
     assert desk.verify(path, bounds=Bounds(approved=few.digest)).counts() == {"matched": 4}
 

@@ -22,9 +22,14 @@ _USED = "SELECT coalesce(sum(CASE WHEN ended_at IS NULL THEN cap_asks ELSE spent
 TABLES = f"""
 CREATE TABLE planned (
   hash TEXT PRIMARY KEY, at INTEGER NOT NULL, operator TEXT NOT NULL, identity TEXT NOT NULL,
-  name TEXT NOT NULL, asks INTEGER NOT NULL CHECK (asks >= 0), unit_price TEXT NOT NULL
+  name TEXT NOT NULL, asks INTEGER NOT NULL CHECK (asks >= 0), unit_price TEXT NOT NULL,
+  again INTEGER NOT NULL DEFAULT 0 CHECK (again BETWEEN 0 AND asks)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER planned_grows BEFORE UPDATE ON planned BEGIN SELECT RAISE(ABORT, 'a plan is not changed'); END;
+CREATE TRIGGER planned_grows BEFORE UPDATE ON planned
+WHEN OLD.operator <> '' OR (OLD.hash, OLD.at, OLD.identity, OLD.name, OLD.asks, OLD.unit_price, OLD.again)
+  IS NOT (NEW.hash, NEW.at, NEW.identity, NEW.name, NEW.asks, NEW.unit_price, NEW.again)
+  OR EXISTS (SELECT 1 FROM approval WHERE hash = OLD.hash)
+BEGIN SELECT RAISE(ABORT, 'a plan is not changed'); END;
 
 CREATE TABLE approval (
   hash TEXT PRIMARY KEY REFERENCES planned, at INTEGER NOT NULL, operator TEXT NOT NULL CHECK (operator <> '')
@@ -42,14 +47,17 @@ CREATE TRIGGER run_stays_approved BEFORE UPDATE OF approval, cap_asks ON run
 BEGIN SELECT RAISE(ABORT, 'what was approved does not change'); END;
 """
 _COLUMNS = """
-SELECT planned.hash, planned.at, planned.operator, identity, name, asks, unit_price, approval.operator, approval.at
+SELECT planned.hash, planned.at, planned.operator, identity, name, asks, unit_price, again, approval.operator, approval.at
 FROM planned LEFT JOIN approval ON approval.hash = planned.hash
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan that was shown. `identity` stands for the input and how it is asked, `name` is the file's; `operator` may be ""."""
+    """A plan that was shown. `identity` stands for the input and how it is asked, `name` is the file's; `operator` may be "".
+
+    `again` of the asks may have been billed already.
+    """
 
     hash: str
     at: datetime
@@ -58,6 +66,7 @@ class Planned:
     name: str
     asks: int
     unit_price: Decimal
+    again: int = 0
     approved_by: str | None = None
     approved_at: datetime | None = None
 
@@ -76,11 +85,28 @@ class ApprovalBook:
         self._writing = writing
 
     def note(self, plan: Planned) -> Planned:
-        """Write down a plan that was shown; returns it as it was first written: whoever plans it again is not its planner."""
+        """Write down a plan that was shown; returns it as it was first written: whoever plans it again is not its planner.
+
+        Where nobody was named the first time, and nobody has approved it, whoever is named next is its planner.
+        """
         with self._writing() as con:
             con.execute(
-                "INSERT OR IGNORE INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (plan.hash, micros(plan.at), plan.operator, plan.identity, plan.name, plan.asks, str(plan.unit_price)),
+                "INSERT OR IGNORE INTO planned VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    plan.hash,
+                    micros(plan.at),
+                    plan.operator,
+                    plan.identity,
+                    plan.name,
+                    plan.asks,
+                    str(plan.unit_price),
+                    plan.again,
+                ),
+            )
+            con.execute(
+                "UPDATE planned SET operator = ?1 WHERE hash = ?2 AND operator = '' AND ?1 <> '' "
+                "AND NOT EXISTS (SELECT 1 FROM approval WHERE hash = ?2)",
+                (plan.operator, plan.hash),
             )
         return self.planned(plan.hash) or plan
 
@@ -98,12 +124,18 @@ class ApprovalBook:
         ((used,),) = self._fetch(f"{_USED}?", (plan,))
         return int(used)
 
+    def spent(self, job: str) -> int:
+        """Count the asks that the runs of a job have spent, 0 where there is no such job yet."""
+        query = "SELECT coalesce(sum(spent), 0) FROM run WHERE job = (SELECT number FROM job WHERE id = ?)"
+        ((spent,),) = self._fetch(query, (job,))
+        return int(spent)
+
     def of_run(self, run: str) -> Planned | None:
         """Find what was approved for a run, if anything was."""
         return self._one(f"{_COLUMNS} WHERE planned.hash = (SELECT approval FROM run WHERE id = ?)", run)
 
     def _one(self, query: str, value: str) -> Planned | None:
-        for plan, at, operator, identity, name, asks, unit_price, approved_by, approved_at in self._fetch(query, (value,)):
+        for plan, at, operator, identity, name, asks, unit_price, again, approved_by, approved_at in self._fetch(query, (value,)):
             return Planned(
                 hash=plan,
                 at=moment(at),
@@ -112,6 +144,7 @@ class ApprovalBook:
                 name=name,
                 asks=asks,
                 unit_price=Decimal(unit_price),
+                again=again,
                 approved_by=approved_by,
                 approved_at=moment_or_none(approved_at),
             )
