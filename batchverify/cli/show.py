@@ -11,7 +11,7 @@ from batchverify.rules.prices import yuan
 from batchverify.rules.sampling import interval
 from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, action, label_of_field, label_of_status, label_of_warning, message
-from batchverify.words.planning import PLANNING, planning_text
+from batchverify.words.planning import PLANNING, planning_text, rows_text
 
 if TYPE_CHECKING:
     from batchverify.job import Inspection, Plan
@@ -40,7 +40,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "packages": ("Cheapest packages", "最省套餐"),
     "left": ("Left in the wallet", "剩余额度"),
     "problems": ("Look at these rows", "请检查这些行"),
-    "more": ("and {} more", "等，另有 {} 行"),
     "row": ("row", "行"),
     "rows_shown": ("rows", "行"),
     "until": ("Until", "可重试时间"),
@@ -193,11 +192,8 @@ def _one_line(header: str) -> str:
 
 def _rows(problem: Problem, lang: Lang) -> str:
     """The first rows, and how many more: those that belong together as 5+9."""
-    rows = problem.rows[:_SHOWN_ROWS]
-    groups = [[row for row in group if row in rows] for group in problem.groups] or [[row] for row in rows]
-    shown = ", ".join("+".join(map(str, group)) for group in groups if group)
-    more = f" {say('more', lang).format(f'{problem.count - len(rows):,}')}" if problem.count > len(rows) else ""
-    return f"{say('row' if problem.count == 1 else 'rows_shown', lang)} {shown}{more}"
+    shown = rows_text(problem.rows, problem.count, lang, groups=problem.groups, most=_SHOWN_ROWS)
+    return f"{say('row' if problem.count == 1 else 'rows_shown', lang)} {shown}"
 
 
 def _span(code: str, problem: Problem, lang: Lang) -> str:

@@ -161,7 +161,14 @@ class Annotation:
         return f"{self.scope.job}/{line.record.number}/{mark}"
 
 
-def index_of(lines: Lines, index: PlanIndex) -> None:
-    """Read the sheet once to learn which row is the first of each question."""
+def index_of(lines: Lines, index: PlanIndex, *, with_people: bool = False) -> None:
+    """Read the sheet once to learn which row is the first of each question, and, on demand, whom the questions are about."""
     for batch in lines.batches():
         index.add([(line.record.number, line.key) for line in batch if line.key is not None])
+        if with_people:
+            first = index.first_rows([line.key for line in batch if line.key is not None])
+            index.add_people(
+                (line.record.number, line.question)
+                for line in batch
+                if isinstance(line.question, Query) and line.key is not None and first[line.key] == line.record.number
+            )

@@ -162,7 +162,7 @@ def resume_job(
 
 def render_job(job_id: str, session: Session, *, change: Callable[[Options], Options] = lambda options: options) -> Rendered:
     """Draw a job's result and summary again. Asks nothing; the same bytes each time."""
-    with ended_job(job_id, session, change) as found:
+    with ended_job(job_id, session, change, with_people=True) as found:
         annotation, options = found.annotation, found.options
         protection = _protection(annotation.lines.table, options, annotation.realm, session, job_id)
         return _drawn(annotation, found.job, found.run, options=options, settings=session.settings, protection=protection)
@@ -170,9 +170,15 @@ def render_job(job_id: str, session: Session, *, change: Callable[[Options], Opt
 
 @contextmanager
 def ended_job(
-    job_id: str, session: Session, change: Callable[[Options], Options] = lambda options: options
+    job_id: str,
+    session: Session,
+    change: Callable[[Options], Options] = lambda options: options,
+    *,
+    with_people: bool = False,
 ) -> Iterator[EndedJob]:
     """A job with its outcomes, as they were when its last run ended; nothing of the sheet but its keys has been read yet.
+
+    `with_people`: also whom its questions are about, which tells the rows that contradict each other.
 
     Raises:
         InputError: There is no such job, it has not been run, or its input is gone or was changed since.
@@ -184,7 +190,7 @@ def ended_job(
             raise InputError(f"The job {job_id!r} has not been run. Start it with `batchverify run`.")
         lines = lines_from(opened.table, opened.columns, opened.options, realm, job.created_at, job)
         with PlanIndex.open(realm.home.tmp) as index:
-            index_of(lines, index)
+            index_of(lines, index, with_people=with_people)
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=runs[-1])
             yield EndedJob(job=job, run=runs[-1], options=opened.options, annotation=annotation)
 

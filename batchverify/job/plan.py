@@ -315,9 +315,7 @@ def make_plan(
                 if line.key is not None and tally.place(line, found[line.key], what=what, asks_edited=asks_edited)
             }
         )
-    for word in CONFLICTS:
-        for row, first in index.conflicts(word):
-            tally.note(word, row, group=first)
+    _note_contradictions(index, tally)
     wallet = realm.ledger.wallet(now=scope.as_of)
     return Plan(
         name=lines.table.path.name,
@@ -347,6 +345,19 @@ def make_plan(
         erasures=lines.erasures,
         spent=realm.ledger.approvals().spent(scope.job),
     )
+
+
+def contradictions(index: PlanIndex) -> dict[str, Problem]:
+    """Rows that contradict each other, by the word for it, of the people that were added to an index."""
+    tally = _Tally()
+    _note_contradictions(index, tally)
+    return tally.problems()
+
+
+def _note_contradictions(index: PlanIndex, tally: _Tally) -> None:
+    for word in CONFLICTS:
+        for row, first in index.conflicts(word):
+            tally.note(word, row, group=first)
 
 
 def _identity(lines: Lines, *, host: str) -> str:

@@ -18,6 +18,7 @@ from batchverify.errors import InputError
 from batchverify.job.annotate import Annotation, Counts
 from batchverify.job.cost_by import kind_of
 from batchverify.job.options import Options
+from batchverify.job.plan import contradictions
 from batchverify.job.realm import Realm
 from batchverify.job.splitting import holds, split_by_status
 from batchverify.job.terms import Terms
@@ -34,6 +35,7 @@ from batchverify.tables.placing import check_target, place
 from batchverify.tables.protected import Protection
 from batchverify.tables.reader import Table
 from batchverify.tables.writer import check_protection, write_result
+from batchverify.words.planning import PLANNING, rows_text
 
 # What a sheet may be called, and a file may not on some systems.
 _NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
@@ -80,7 +82,12 @@ def render(
 
     def sheets() -> Sequence[Sheet]:
         drawn.append(summary_of(annotation, job, run, options=options, settings=settings))
-        return summary_sheets(drawn[0], options.delivery.lang)
+        lang = options.delivery.lang
+        look_at = [
+            (PLANNING[word], found.count, rows_text(found.rows, found.count, lang, groups=found.groups))
+            for word, found in contradictions(annotation.index).items()
+        ]
+        return summary_sheets(drawn[0], lang, look_at=look_at)
 
     written = write_result(
         table,

@@ -5,20 +5,22 @@ The one thing to know: they show the numbers of `Summary` and work out nothing o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchverify.model import RowStatus, Sheet
 from batchverify.report.legend import legend_sheet
 from batchverify.report.summary import BillKind, Ending, GroupBill, Summary
 from batchverify.rules.prices import yuan
 from batchverify.rules.windows import beijing_time
-from batchverify.words import Lang, label_of_status
+from batchverify.words import Lang, Saying, label_of_status
 
 _SUMMARY_WIDTHS = (54, 14, 14, 50)
 _QUOTA_WIDTHS = (66, 14, 14, 14)
 _SPLIT_WIDTHS = (66, 14, 14, 14, 14, 14, 14)
 
 Row = tuple[str | int, ...]
+#: What somebody should look at in the sheet, how many rows that are, and which.
+LookAt = tuple[Saying, int, str]
 _Words = Mapping[str, str]
 
 _EN: _Words = {
@@ -48,6 +50,8 @@ _EN: _Words = {
     "duplicate": "Duplicates of another row",
     "reused": "Answered from an earlier job (among the different ones)",
     "blocked": "Blocked by local checks",
+    "look_at": "Contradictions in the sheet (asked all the same)",
+    "which_rows": "Which",
     "cost": "Cost",
     "yuan": "Yuan",
     "unit_price": "Price of one ask",
@@ -116,6 +120,8 @@ _ZH: _Words = {
     "duplicate": "与其他行重复",
     "reused": "复用历史答复（含在不同的查询内）",
     "blocked": "本地检查拦截",
+    "look_at": "表内矛盾（照常调用，请核对）",
+    "which_rows": "行号",
     "cost": "费用",
     "yuan": "元",
     "unit_price": "单价",
@@ -160,9 +166,9 @@ _ZH: _Words = {
 _WORDS = {Lang.EN: _EN, Lang.ZH: _ZH}
 
 
-def summary_sheets(summary: Summary, lang: Lang) -> tuple[Sheet, ...]:
+def summary_sheets(summary: Summary, lang: Lang, *, look_at: Sequence[LookAt] = ()) -> tuple[Sheet, ...]:
     """Give the sheets Summary, Quota and Legend. In the result workbook To fix and To retry stand after the first."""
-    return (_summary_sheet(summary, lang), _quota_sheet(summary, lang), legend_sheet(lang))
+    return (_summary_sheet(summary, lang, look_at), _quota_sheet(summary, lang), legend_sheet(lang))
 
 
 class _Draft:
@@ -185,7 +191,7 @@ class _Draft:
         return Sheet(title=self.title, rows=tuple(self._rows), widths=widths, heading_rows=tuple(self._headings))
 
 
-def _summary_sheet(summary: Summary, lang: Lang) -> Sheet:
+def _summary_sheet(summary: Summary, lang: Lang, look_at: Sequence[LookAt]) -> Sheet:
     words = _WORDS[lang]
     draft = _Draft(words["summary"])
     if summary.simulated:
@@ -205,6 +211,10 @@ def _summary_sheet(summary: Summary, lang: Lang) -> Sheet:
         ("reused", tally.reused),
     ):
         draft.add(words[word], rows)
+    if look_at:
+        draft.section(words["look_at"], words["rows"], "", words["which_rows"])
+        for saying, rows, which in look_at:
+            draft.add(saying.en if lang is Lang.EN else saying.zh.rstrip("，"), rows, "", which)
     cost = summary.cost
     draft.section(words["cost"], words["yuan"], "", "")
     for word, amount in (

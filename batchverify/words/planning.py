@@ -6,7 +6,7 @@ is asked for; only the person with the sheet knows whether both rows should be i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchverify.words.sayings import Lang, Saying
 
@@ -52,3 +52,18 @@ def planning_text(word: str, lang: Lang) -> str:
     """
     saying = PLANNING[word]
     return f"{saying.en} {saying.en_action}" if lang is Lang.EN else saying.zh + saying.zh_action
+
+
+def rows_text(rows: Sequence[int], count: int, lang: Lang, *, groups: Sequence[Sequence[int]] = (), most: int = 20) -> str:
+    """Name the first `most` rows and say how many more there are of `count`; those that belong together as 5+9.
+
+    >>> rows_text([5, 9, 6, 20], 16, Lang.EN, groups=[[5, 9], [6, 20]]), rows_text([2, 3, 4], 3, Lang.ZH, most=2)
+    ('5+9, 6+20 and 12 more', '2, 3 等，另有 1 行')
+    """
+    named = list(rows[:most])
+    together = [[row for row in group if row in named] for group in groups] or [[row] for row in named]
+    shown = ", ".join("+".join(map(str, group)) for group in together if group)
+    if count <= len(named):
+        return shown
+    more = f"{count - len(named):,}"
+    return f"{shown} and {more} more" if lang is Lang.EN else f"{shown} 等，另有 {more} 行"

@@ -3,8 +3,11 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from openpyxl import load_workbook
+
 from batchverify.cli.show import plan_text
-from batchverify.job import Asking, Options
+from batchverify.job import Asking, Delivery, Options
 from batchverify.model import Product
 from batchverify.words import Lang
 from tests.builders import a_card, a_row, an_id, rows
@@ -144,3 +147,26 @@ def test_what_is_reused_says_from_when_its_answers_are(desk):
     assert before < reused.earliest <= reused.latest < datetime.now(UTC)
     assert "rows 2, 3, 4: Answered already. Not asked again, no cost. Answered at 20" in plan_text(plan, Lang.EN)
     assert "已有核验结果，不再调用，不计费。 核验时间 20" in plan_text(plan, Lang.ZH)
+
+
+@pytest.mark.parametrize(
+    ("lang", "title", "label"),
+    [(Lang.EN, "Summary", "One card stands with different ID numbers."), (Lang.ZH, "汇总", "同一银行卡号对应不同身份证号")],
+)
+def test_the_sheet_summary_names_the_rows_that_contradict_each_other_and_is_drawn_again_the_same(desk, lang, title, label):
+    people = [a_row(1), a_row(2), a_row(3, accountNo=a_card(1)), a_row(4, accountNo=a_card(2)), a_row(1)]
+    result = desk.verify(desk.sheet(people, kind="xlsx"), options=Options(delivery=Delivery(lang=lang)))
+    before = result.path.read_bytes()
+
+    again = desk.render(result.job)
+
+    lines = [tuple(cell.value for cell in row) for row in load_workbook(result.path)[title].iter_rows()]
+    assert (label, 4, None, "2+4, 3+5") in lines
+    assert again.path.read_bytes() == before
+
+
+def test_a_sheet_that_contradicts_itself_nowhere_has_no_such_lines(desk):
+    result = desk.verify(desk.sheet(rows(3), kind="xlsx"))
+
+    words = [cell.value for row in load_workbook(result.path)["Summary"].iter_rows() for cell in row]
+    assert not any("ontradict" in str(word) for word in words)
