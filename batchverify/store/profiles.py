@@ -136,6 +136,9 @@ class Profiles:
             "secret": self._secret.hex(),
             "profiles": {key: profile.as_json() for key, profile in newest},
         }
+        # What a process that died in the middle left: nobody else is at it, for the lock is held.
+        for left in self._tmp.glob("profiles-*"):
+            left.unlink(missing_ok=True)
         # Private from its first instant on, as every file that mkstemp makes.
         descriptor, name = tempfile.mkstemp(prefix="profiles-", dir=self._tmp)
         try:
