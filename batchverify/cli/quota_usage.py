@@ -109,6 +109,7 @@ _sandbox_option = click.option("--sandbox", is_flag=True, help="Of the sandbox's
     "--export", type=click.Path(dir_okay=False, path_type=Path), help="Write a .csv or .xlsx with the columns of the vendor's."
 )
 @_sandbox_option
+@given_options.password_option
 @given_options.lang_option
 @given_options.json_option
 @given_options.home_options

@@ -56,7 +56,7 @@ def written(desk):
 
 @pytest.mark.slow
 def test_the_first_line_of_standard_input_opens_a_workbook_in_every_command_that_reads_one(desk, vendor):
-    path = a_protected_sheet(desk, [a_row(1), a_row(2, verdict="02")])
+    path = a_protected_sheet(desk, [a_row(1, 部门="甲"), a_row(2, verdict="02", 部门="乙")])
     typed = f"{PASSWORD}\nmore\n"
 
     looked = desk.run("inspect", path, "--password-stdin", "--json", typed=typed)
@@ -67,8 +67,10 @@ def test_the_first_line_of_standard_input_opens_a_workbook_in_every_command_that
     drawn = desk.run("render", job, "--password-stdin", "--json", typed=typed)
     rerun = desk.run("rerun", job, "--password-stdin", "--yes", "--json", typed=typed)
     report = desk.run("report", job, "--password-stdin", "-o", "report.json", typed=typed)
+    used = desk.run("quota", "usage", "--job", job, "--by", "部门", "--password-stdin", "--json", typed=typed)
 
-    assert [one.code for one in (looked, planned, ran, resumed, drawn, rerun, report)] == [0, 0, 3, 0, 0, 0, 0]
+    assert used.err == ""
+    assert [one.code for one in (looked, planned, ran, resumed, drawn, rerun, report, used)] == [0, 0, 3, 0, 0, 0, 0, 0]
     assert looked.json["input"]["rows"] == planned.json["asks"] == 2
     assert rerun.json["status"]["matched"] == rerun.json["status"]["mismatched"] == 1
     assert vendor.total() == 2
@@ -79,8 +81,6 @@ def test_the_first_line_of_standard_input_opens_a_workbook_in_every_command_that
     [
         ("wrong\n", "people.xlsx is protected, and the password from the first line of standard input does not open it."),
         ("\n", "The first line of standard input is empty, and --password-stdin wants a password. Nothing was sent."),
-        ("", "The first line of standard input is empty, and --password-stdin wants a password. Nothing was sent."),
-        (None, "The first line of standard input is empty, and --password-stdin wants a password. Nothing was sent."),
     ],
 )
 def test_a_wrong_or_missing_password_ends_with_2_and_nothing_is_sent_or_written(desk, vendor, typed, message):
