@@ -29,7 +29,7 @@ from batchverify.rules.sums import check_sums
 from batchverify.settings import Settings
 from batchverify.store.ledger import Run
 from batchverify.store.signing import fingerprint, is_public_key, is_signed
-from batchverify.tables.our_book import differing_cells, texts_of_book, texts_of_sheets
+from batchverify.tables.our_book import differing_cells, odd_looks, texts_of_book, texts_of_sheets
 from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
@@ -226,6 +226,8 @@ def _drawing_faults(opened: _Opened, path: Path, folder: Path) -> Iterator[str]:
         cells = list(differing_cells(texts_of_book(path, temporary=folder, max_size_bytes=MAX_SIZE_BYTES), expected))
         if cells:
             yield f"Cells do not show what was signed: {_named(cells)}. {hint}"
+        elif looks := list(odd_looks(opened.content)):
+            yield f"The workbook was changed to look otherwise than what was signed: {_named(looks)}. {hint}"
     elif opened.form == ".html":
         lines = zip(BytesIO(opened.content), BytesIO(drawn), strict=False)
         place = next((number for number, (one, other) in enumerate(lines, 1) if one != other), None)

@@ -1,14 +1,19 @@
 """A workbook of nothing but sheets of ours, written and read back.
 
 The one thing to know: the same sheets give the same bytes. A program that saves the workbook again gives others, so what
-is compared after that are the texts of the cells.
+is compared after that are the texts of the cells, and that nothing makes them look otherwise.
 """
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from batchverify.model import Sheet
 from batchverify.tables.cell_xml import Losses, plain_text
@@ -99,3 +104,71 @@ def differing_cells(found: Texts, expected: Texts) -> Iterator[str]:
         for row, column in sorted(cells.keys() | others.keys()):
             if cells.get((row, column)) != others.get((row, column)):
                 yield f"{title}!{column_letters(column)}{row}"
+
+
+#: What a cell of ours, or a number in it, may be formatted as: its own digits, and nothing else.
+_PLAIN_FORMATS = frozenset({"General", "@", "0", "#,##0", "#,##0.00"})
+#: Parts of a workbook that show something over the cells or beside them.
+_SHOWING_PARTS = re.compile(
+    r"/(?:drawings|media|charts|embeddings|activeX|ctrlProps|threadedComments|externalLinks)/|comments|vmlDrawing"
+)
+_LEAST_CONTRAST = 64
+_LEAST_POINTS, _LEAST_WIDTH = 6.0, 2.0
+
+
+def odd_looks(content: bytes) -> Iterator[str]:
+    """Name what makes a workbook of ours show something else than the texts of its cells: formats, covers, what is hidden.
+
+    A text may be formatted to be shown as another one, so equal texts alone prove nothing to who looks at the workbook.
+    """
+    from openpyxl import load_workbook  # noqa: PLC0415 - only what another program has saved is looked at so closely
+
+    try:
+        with ZipFile(BytesIO(content)) as source:
+            names = source.namelist()
+        book = load_workbook(BytesIO(content))
+    except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile, EOFError, zlib.error):
+        yield "parts that cannot be read"
+        return
+    if any(_SHOWING_PARTS.search(f"/{name}") for name in names):
+        yield "pictures or comments"
+    yield from chain.from_iterable(map(_odd_looks_of, book.worksheets))
+
+
+def _odd_looks_of(sheet: Any) -> Iterator[str]:
+    if sheet.sheet_state != "visible":
+        yield f"{sheet.title} (hidden)"
+    if sheet.merged_cells.ranges or len(sheet.conditional_formatting):
+        yield f"{sheet.title} (merged cells or conditional formats)"
+    if any(row.hidden or _is_less(row.height, _LEAST_POINTS) for row in sheet.row_dimensions.values()):
+        yield f"{sheet.title} (hidden rows)"
+    if any(column.hidden or _is_less(column.width, _LEAST_WIDTH) for column in sheet.column_dimensions.values()):
+        yield f"{sheet.title} (hidden columns)"
+    for row in sheet.iter_rows():
+        for cell in row:
+            if cell.value is not None and not _is_plain(cell):
+                yield f"{sheet.title}!{cell.coordinate}"
+
+
+def _is_less(size: float | None, least: float) -> bool:
+    return size is not None and size < least
+
+
+def _is_plain(cell: Any) -> bool:
+    if cell.data_type == "f" or cell.number_format not in _PLAIN_FORMATS or _is_less(cell.font.sz, _LEAST_POINTS):
+        return False
+    paper = _light(cell.fill.fgColor, default=255) if cell.fill.fill_type == "solid" else 255
+    return abs(_light(cell.font.color, default=0) - paper) >= _LEAST_CONTRAST
+
+
+def _light(color: Any, *, default: int) -> int:
+    """How light a color is, 0 to 255. One of a theme is the theme's: 0 is paper, 1 is ink."""
+    if color is None:
+        return default
+    if color.type == "theme":
+        return 255 if color.theme in (0, 2) else default if color.theme == 1 else 128
+    rgb = color.rgb if color.type == "rgb" else None
+    if not isinstance(rgb, str) or len(rgb) != len("FF000000"):
+        return default
+    red, green, blue = (int(rgb[at : at + 2], 16) for at in (2, 4, 6))
+    return (299 * red + 587 * green + 114 * blue) // 1000
