@@ -103,7 +103,7 @@ def test_one_output_for_two_files_and_a_log_that_cannot_be_are_refused(desk, ven
     log = desk.run("run", "a.csv", "--yes", "--log-file", "gone/log.txt")
 
     assert (two.code, log.code) == (2, 2)
-    assert "One --output cannot take the results of several files." in two.err
+    assert "One --output cannot take the results of several files or sheets." in two.err
     assert log.err == "Error: The log file 'gone/log.txt' cannot be written: No such file or directory. Name another.\n"
     assert vendor.total() == 0
 
