@@ -11,12 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from batchverify.errors import InputError
-from batchverify.model import Attempt, AttemptState, Billed, Outcome, Record, RowSource, RowStatus
+from batchverify.model import Attempt, AttemptState, Billed, Field, Outcome, Record, RowSource, RowStatus
 from batchverify.report.summary import Bill, BillKind, GroupBill, Tally
+from batchverify.rules.masks import mask
+from batchverify.rules.mobile import check_mobile
+from batchverify.rules.normalise import normalise_card, normalise_id_number, normalise_mobile
+from batchverify.rules.subject import numbers_of
 from batchverify.tables.cell_xml import plain_text
 from batchverify.tables.columns import ColumnMap, find_column
 from batchverify.tables.reader import Table
 
+#: A mobile number has as many; nothing shorter tells who somebody is.
+_LEAST_DIGITS, _ID_LENGTHS = 11, (15, 18)
 #: Values with a line of their own. A column with more is no column of departments; its other values share one line.
 MOST_VALUES = 10_000
 
@@ -40,6 +46,21 @@ def kind_of(state: AttemptState, billed: Billed) -> BillKind:
             return BillKind.FREE
         case _:
             return BillKind.IN_DOUBT
+
+
+def masked(value: str) -> str:
+    """Hide a number of a person that stands in a column of another name: a bill goes to people who look after money.
+
+    >>> masked("财务部"), masked("4500012345"), masked("110101199003070011"), masked("138 0013 8000")
+    ('财务部', '4500012345', '110***********0011', '138****8000')
+    """
+    if sum(map(str.isdigit, value)) < _LEAST_DIGITS:
+        return value
+    if numbers_of(value):
+        is_id = len(normalise_id_number(value)[0]) in _ID_LENGTHS
+        return mask(Field.ID_CARD, normalise_id_number(value)[0]) if is_id else mask(Field.ACCOUNT_NO, normalise_card(value)[0])
+    mobile, _ = normalise_mobile(value)
+    return value if check_mobile(mobile) else mask(Field.MOBILE, mobile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,5 +119,5 @@ class CostBy:
     def _value(self, record: Record) -> str | None:
         cells = record.cells
         text = plain_text(cells[self.column]) if self.column < len(cells) else ""
-        value = " ".join(text.split())
+        value = masked(" ".join(text.split()))
         return value if value in self._asks or len(self._asks) < MOST_VALUES else None
