@@ -264,10 +264,10 @@ def _check_chains(document: Mapping[str, Any], realm: Realm, runs: list[Run], ch
         )
         if not isinstance(run_id, str) or run_id not in known:
             faults.append(f"The ledger has no run {run_id!r} of this job.")
-        elif not (isinstance(events, int) and 0 <= events < _MOST_EVENTS) or realm.ledger.link(run_id, events=events) != head:
+        elif not (isinstance(events, int) and 0 <= events < _MOST_EVENTS) or realm.ledger.audit().link(run_id, events=events) != head:
             faults.append(f"The chain of {run_id} never had the head that the report names, after {events!r} events.")
         else:
-            stands = stands and events == realm.ledger.chain_length(run_id)
+            stands = stands and events == realm.ledger.audit().chain_length(run_id)
     if not faults:
         checked.well.append(f"Every run's chain holds and has the head that the report names ({len(listed)}).")
     checked.wrong += faults
@@ -279,9 +279,9 @@ def _check_chains(document: Mapping[str, Any], realm: Realm, runs: list[Run], ch
 def _ledger_faults(realm: Realm, runs: list[Run]) -> Iterator[str]:
     """What the ledger says of itself that does not fit together."""
     for run in runs:
-        if not realm.ledger.verify_chain(run.id):
+        if not realm.ledger.audit().verify_chain(run.id):
             yield f"The ledger's record of the run {run.id} was changed: its chain does not hold."
-        if misfits := realm.ledger.misfits(run.id):
+        if misfits := realm.ledger.audit().misfits(run.id):
             yield f"The ledger's attempts {_named([str(one) for one in misfits])} are not what the record of {run.id} says."
 
 

@@ -95,7 +95,7 @@ class _Attempts:
 
     def spans(self, realm: Realm, runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
         """Look at each attempt, in order of their numbers, and give from when until when it was in flight."""
-        lines = heapq.merge(*(zip(realm.ledger.attempt_lines(run.id), repeat(run.id)) for run in runs))
+        lines = heapq.merge(*(zip(realm.ledger.audit().attempt_lines(run.id), repeat(run.id)) for run in runs))
         for one, run in lines:
             self.digest.update(f"{one.number}\t{one.state}\t{one.code}\t{one.billed}\t{one.request_id}\n".encode())
             self.count += 1
@@ -236,12 +236,12 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
         ask_classes=_ask_classes(bill),
         outcomes=rows.outcomes,
         busiest=rate,
-        reconciled=sum((Counter(realm.ledger.reconciled(one.id)) for one in runs), Counter[Billed]()),
+        reconciled=sum((Counter(realm.ledger.audit().reconciled(one.id)) for one in runs), Counter[Billed]()),
         statements=_statements(realm, summary.bill.windows),
         evidence=attempts.evidence(),
         sample=tuple(sample),
         outputs=tuple(Output(path=PurePath(one.path).name, sha256=one.sha256) for one in realm.ledger.outputs(job.id)),
-        erased_attempts=sum(realm.ledger.erased(one.id) for one in runs),
+        erased_attempts=sum(realm.ledger.audit().erased(one.id) for one in runs),
         forgotten_rows=len(annotation.lines.forgotten),
         root=rows.tree.root().hex(),
         leaves=rows.tree.size,
@@ -253,12 +253,12 @@ def _document(found: EndedJob, settings: Settings, rows: _Rows) -> dict[str, Any
 def refuse_changed(realm: Realm, runs: list[Run]) -> None:
     """Raise HomeError where a run's record does not follow from itself: what was changed cannot be vouched for."""
     for run in runs:
-        if not realm.ledger.verify_chain(run.id):
+        if not realm.ledger.audit().verify_chain(run.id):
             raise HomeError(
                 f"The record of the run {run.id} was changed after it was written, so no report can vouch for it. "
                 "Look with `batchverify doctor`, and put back a copy of the ledger."
             )
-        if misfits := realm.ledger.misfits(run.id):
+        if misfits := realm.ledger.audit().misfits(run.id):
             raise HomeError(
                 f"The run {run.id} has {len(misfits)} attempts that are not what its record says of them (the first is number {misfits[0]}), "
                 "so no report can vouch for it. Look with `batchverify doctor`, and put back a copy of the ledger."
@@ -284,7 +284,7 @@ def _run_facts(realm: Realm, bill: Sequence[BillRow], runs: Sequence[Run]) -> tu
             spent=run.spent,
             package_total=run.spec.wallet_total,
             left_before=run.spec.wallet_left,
-            events=realm.ledger.chain_length(run.id),
+            events=realm.ledger.audit().chain_length(run.id),
             head=realm.ledger.head(run.id),
         )
         for run in runs

@@ -339,7 +339,7 @@ def _standing(realm: Realm, erased: Erased) -> dict[str, Any]:
         "first": erased.first,
         "last": erased.last,
         "head": realm.ledger.retention().head(),
-        "chains_hold": realm.ledger.retention().chain_holds() and all(realm.ledger.verify_chain(run) for run in runs),
+        "chains_hold": realm.ledger.retention().chain_holds() and all(realm.ledger.audit().verify_chain(run) for run in runs),
     }
 
 

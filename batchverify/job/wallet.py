@@ -166,7 +166,7 @@ def enter_orders(session: Session, path: Path) -> Entered:
             else:
                 only.append(line.order)
         taken_back = {line.order for line in lines if line.is_refund} - set(known)
-        refunded = tuple(package for package in realm.ledger.packages() if package.order in taken_back)
+        refunded = tuple(package for package in realm.ledger.bought().packages() if package.order in taken_back)
     return Entered(packages=tuple(packages), orders_only=tuple(only), known=tuple(known), refunded=refunded)
 
 
@@ -197,7 +197,7 @@ def holdings(session: Session) -> Holdings:
     """Look at the wallet."""
     now = session.clock.now()
     with _wallet(session) as realm:
-        packages, wallet, readings = realm.ledger.packages(), realm.ledger.wallet(now=now), realm.ledger.bought().readings()
+        packages, wallet, readings = realm.ledger.bought().packages(), realm.ledger.wallet(now=now), realm.ledger.bought().readings()
     return Holdings(
         packages=tuple(sorted(packages, key=lambda package: (package.bought_at, package.number), reverse=True)),
         wallet=wallet,
@@ -214,7 +214,7 @@ def drop_package(session: Session, name: str) -> None:
         InputError: It was used, or there is none.
     """
     with _wallet(session) as realm:
-        names = {package.vendor_id or str(package.number): package.number for package in realm.ledger.packages()}
+        names = {package.vendor_id or str(package.number): package.number for package in realm.ledger.bought().packages()}
         if name not in names:
             raise InputError(f"There is no package {name!r}. `batchverify quota list` shows them.")
         realm.ledger.bought().drop_package(names[name])
@@ -249,7 +249,7 @@ def plan_purchase(session: Session, needed: int, *, trial: bool) -> Purchasing:
     now = session.clock.now()
     with _wallet(session) as realm:
         left = realm.ledger.wallet(now=now).left
-        had_trial = any(package.total == TRIAL.asks and package.price == 0 for package in realm.ledger.packages())
+        had_trial = any(package.total == TRIAL.asks and package.price == 0 for package in realm.ledger.bought().packages())
     return Purchasing(needed=needed, left=left, with_trial=trial and not had_trial)
 
 

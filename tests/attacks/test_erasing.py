@@ -125,8 +125,8 @@ def test_a_doubt_about_somebody_forgotten_can_still_be_reconciled(desk, sandbox)
         now = {"now": realm.clock.now(), "monotonic": realm.clock.monotonic()}
         assert realm.ledger.reconcile([doubt.attempt], billed=Billed.NO, **now) == []
         run = realm.ledger.runs(first.job)[-1]
-        assert realm.ledger.verify_chain(run.id)
-        assert realm.ledger.misfits(run.id) == []
+        assert realm.ledger.audit().verify_chain(run.id)
+        assert realm.ledger.audit().misfits(run.id) == []
     drawn = desk.render(first.job)
     assert drawn.counts() == {"blocked": 1}
     assert (drawn.json["asks"]["not_billed"], drawn.json["cost"]["max"]) == (1, "0.00")

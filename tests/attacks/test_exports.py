@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from batchverify.errors import InputError
+from batchverify.errors import HomeError, InputError
 from batchverify.job.reconciling import reconcile_exports
 from batchverify.rules.windows import BEIJING, window_of
 from batchverify.sandbox import Fault, Rule
@@ -170,6 +172,22 @@ def test_a_doubt_that_is_asked_again_by_agreement_while_a_reconciliation_waits_s
     assert drawn.counts() == {"matched": 3}
     assert (drawn.json["asks"]["billed"], drawn.json["asks"]["in_doubt"]) == (4, 0)
     assert sandbox.bill.total() == 4
+
+
+def test_an_ask_is_freed_together_with_what_freed_it_or_not_at_all(desk, sandbox, tmp_path):
+    sandbox.vendor.script_faults(lost(2, billed=False))
+    first = desk.verify(rows(3))
+    path = a_csv(tmp_path / "usage.csv", (spelled(MIDDAY), "", "2次"))
+    with closing(sqlite3.connect(desk.home / "sandbox" / "ledger.sqlite")) as con:
+        con.execute("CREATE TRIGGER no_room BEFORE INSERT ON statement BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+    with pytest.raises(HomeError):
+        reconciled(desk, path)
+    assert desk.render(first.job).counts() == {"matched": 2, "in_doubt": 1}
+
+    with closing(sqlite3.connect(desk.home / "sandbox" / "ledger.sqlite")) as con:
+        con.execute("DROP TRIGGER no_room")
+    reconciled(desk, path)
+    assert desk.render(first.job).counts() == {"matched": 2, "failed": 1}
 
 
 def test_one_package_exported_twice_over_overlapping_days_frees_nothing(desk, sandbox, tmp_path):

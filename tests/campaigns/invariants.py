@@ -151,7 +151,7 @@ def _of_runs(ledger: Ledger, runs: Sequence[Run], findings: Findings, *, in_flig
             yield f"{run.id} has not ended."
         if run.reserved:
             yield f"{run.id} has {run.reserved} reserved after its end."
-        if not ledger.verify_chain(run.id):
+        if not ledger.audit().verify_chain(run.id):
             yield f"The chain of {run.id} does not hold."
         if run.spec.cap_asks is not None and run.spent > run.spec.cap_asks:
             yield f"{run.id} spent {run.spent} of {run.spec.cap_asks}."
@@ -170,7 +170,7 @@ def _of_history(ledger: Ledger, run: Run, ways: defaultdict[int, list[str]], *, 
     """At each instant of a run spent + reserved was within its cap, and what was in flight within its limit."""
     spent = reserved = most_flying = 0
     most = 0
-    for event in ledger.events(run.id):
+    for event in ledger.audit().events(run.id):
         ways[event.attempt].append(event.transition)
         match event.transition:
             case "reserved":

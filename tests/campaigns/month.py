@@ -29,7 +29,7 @@ from batchverify.rules.reconcile import Finding, Judgment
 from batchverify.rules.windows import BEIJING, Window, window_of
 from batchverify.sandbox import Ask, Fault, Rule, Running, Settings, question_digest, running
 from batchverify.sandbox.console import respond
-from tests.builders import rows
+from tests.builders import enter_package, rows
 from tests.desk import Desk, Result
 
 JOBS, DAYS = 20, 30
@@ -123,7 +123,7 @@ def play(folder: Path, *, seed: int) -> Figures:
         with open_realm(ours.home, simulated=True, clock=clock) as realm:
             for package in vendor.vendor.wallet.packages():
                 expires_at = None if package.expires_at == inf else datetime.fromtimestamp(package.expires_at, BEIJING)
-                realm.ledger.add_package(str(package.total), total=package.total, now=clock.now(), expires_at=expires_at)
+                enter_package(realm.ledger, str(package.total), total=package.total, now=clock.now(), expires_at=expires_at)
         results = [_one_job(ours, theirs, clock, vendor, draw, number) for number in range(JOBS)]
         clock.leap(_BEGINS + timedelta(days=DAYS))
         exports = _exported(folder, vendor)

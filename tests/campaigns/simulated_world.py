@@ -22,6 +22,7 @@ from batchverify.store.ledger.books import LEASE_SECONDS
 from batchverify.store.vault import Vault
 from batchverify.vendor.client import Client
 from batchverify.vendor.products import request_target
+from tests.builders import enter_package
 from tests.campaigns.invariants import Findings, check_ledger
 from tests.campaigns.referee import Clocks, Referee
 from tests.campaigns.simulated_machine import Disk, Machine
@@ -126,7 +127,7 @@ class World:
         for _ in range(draw.choice((1, 1, 2, 3))):
             self._new_job()
         if draw.random() < 0.15:
-            self._ledger.add_package("small", total=draw.randint(1, 20), now=self.machine.now())
+            enter_package(self._ledger, "small", total=draw.randint(1, 20), now=self.machine.now())
         for _ in range(draw.choice((1, 1, 2, 2, 3))):
             self._round()
             self._between()
@@ -206,7 +207,7 @@ class World:
         self._vendor.top_up(1_000)
         self._network.trouble = Trouble()
         if self._ledger.packages():
-            self._ledger.add_package("large", total=1_000, now=self.machine.now())
+            enter_package(self._ledger, "large", total=1_000, now=self.machine.now())
         errands = [
             Errand(job=job, questions=questions, what=_OPEN, kind=RunKind.RESUME, qps=self._qps) for job, questions in self._jobs
         ]

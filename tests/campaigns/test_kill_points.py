@@ -126,7 +126,7 @@ def test_a_recovery_that_is_killed_three_times_over_counts_what_was_open_once(de
         lost, last = ledger.runs(job.id)
         assert (lost.reason, lost.spent, lost.reserved) == ("lost", FIRST_BATCH, 0)
         assert (last.spent, last.reserved) == (ROWS - FIRST_BATCH, 0)
-        doubts = [event.transition for event in ledger.events(lost.id)]
+        doubts = [event.transition for event in ledger.audit().events(lost.id)]
         assert Counter(doubts) == {"reserved": FIRST_BATCH, "in_doubt": FIRST_BATCH}
     assert judged(desk) == []
 

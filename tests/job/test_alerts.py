@@ -17,7 +17,7 @@ from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
 from batchverify.rules.balance import BalanceWarning
 from batchverify.store.ledger import Wallet
-from tests.builders import a_row, rows
+from tests.builders import a_row, enter_package, rows
 
 
 @dataclass
@@ -61,7 +61,7 @@ def receiver() -> Iterator[Receiver]:
 
 def add_package(desk, total, *, used=0):
     with open_realm(desk.home, simulated=True, clock=SystemClock()) as realm:
-        realm.ledger.add_package("package", total=total, used=used, now=SystemClock().now())
+        enter_package(realm.ledger, "package", total=total, used=used, now=SystemClock().now())
 
 
 def test_low_packages_are_told_once_until_they_are_above_again(desk, receiver):

@@ -188,7 +188,8 @@ def test_a_price_that_went_up_does_not_run_and_one_that_went_down_does(desk, san
     plan = approved(desk, path, unit_price="0.15")
 
     with pytest.raises(
-        InputError, match=r"the price has gone up since, from ¥0\.15 to ¥0\.19\. As it is now it is the plan [0-9a-f]{16}\. Have that approved\. Nothing was sent\.$"
+        InputError,
+        match=r"the price has gone up since, from ¥0\.15 to ¥0\.19\. As it is now it is the plan [0-9a-f]{16}\. Have that approved\. Nothing was sent\.$",
     ):
         desk.verify(path, bounds=Bounds(approved=plan.digest))
     assert desk.verify(path, bounds=Bounds(approved=plan.digest), unit_price="0.10").counts() == {"matched": 2}

@@ -9,7 +9,7 @@ from batchverify.job import Bounds, Mandate, Options
 from batchverify.sandbox import Fault, Rule
 from batchverify.sandbox.bill import question_digest
 from batchverify.store.ledger import Ledger
-from tests.builders import a_card, a_row, rows
+from tests.builders import a_card, a_row, enter_package, rows
 from tests.faults import Danger, proves
 
 
@@ -153,7 +153,7 @@ def test_without_an_app_code_nothing_is_sent(desk, sandbox):
 def test_what_the_wallet_does_not_hold_is_not_asked(desk, sandbox):
     desk.verify(rows(1))
     with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
-        ledger.add_package("10", total=10, used=4, now=desk.session().clock.now())
+        enter_package(ledger, "10", total=10, used=4, now=desk.session().clock.now())
 
     result = desk.verify(rows(20, first=100))
 

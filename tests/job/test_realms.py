@@ -176,4 +176,4 @@ def test_a_long_stretch_of_answered_rows_is_passed_over_to_the_new_ones(desk, sa
     assert result.json["asks"]["sent"] == 5
     assert result.counts() == {"matched": 1205}
     with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
-        assert all(ledger.verify_chain(run.id) for job in ledger.jobs() for run in ledger.runs(job.id))
+        assert all(ledger.audit().verify_chain(run.id) for job in ledger.jobs() for run in ledger.runs(job.id))

@@ -14,7 +14,7 @@ from batchverify.sandbox import Fault, Rule
 from batchverify.store.home import Home
 from batchverify.store.ledger import Ledger
 from batchverify.words import RESULT_COLUMNS, Lang
-from tests.builders import a_row, an_id, read_rows, rows
+from tests.builders import a_row, an_id, enter_package, read_rows, rows
 from tests.faults import Danger, proves
 
 FOREIGN = ("NA", "00123", "=1+1", "1E5", "", "null", " 留 空 ", "1,5", "'x")
@@ -79,7 +79,7 @@ def test_rendering_again_gives_the_same_bytes_and_asks_nothing(desk, sandbox, ki
 def test_a_result_speaks_of_the_end_of_its_run_whatever_others_ask_later(desk, kind):
     desk.verify(rows(1))
     with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
-        ledger.add_package("100", total=100, now=desk.session().clock.now())
+        enter_package(ledger, "100", total=100, now=desk.session().clock.now())
     first = desk.verify(desk.sheet(rows(3), kind=kind))
     before = sha256(first.path)
     desk.verify(rows(9, first=2))
@@ -95,7 +95,7 @@ def test_a_result_speaks_of_the_end_of_its_run_whatever_others_ask_later(desk, k
 def test_a_result_is_drawn_by_the_settings_of_its_run_whatever_they_are_today(desk, sandbox, kind):
     desk.verify(rows(1, first=50))
     with Ledger.open(desk.home / "sandbox" / "ledger.sqlite", simulated=True) as ledger:
-        ledger.add_package("10", total=10, now=desk.session().clock.now())
+        enter_package(ledger, "10", total=10, now=desk.session().clock.now())
     people = [a_row(1), a_row(2, verdict="53"), a_row(3), a_row(4), a_row(5), a_row(6), a_row(7)]
     first = desk.verify(desk.sheet(people, kind=kind), unit_price=Decimal("0.105"), lock_minutes=900, low_balance_percent=40)
     before = sha256(first.path)

@@ -19,30 +19,28 @@ from typing import Self
 
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
-from batchverify.store.ledger import auditing, jobs, limits, reading, tying, wallet
+from batchverify.store.ledger import jobs, limits, reading, wallet
 from batchverify.store.ledger.alerting import AlertBook
 from batchverify.store.ledger.approving import ApprovalBook
+from batchverify.store.ledger.auditing import AuditBook
 from batchverify.store.ledger.books import Books
 from batchverify.store.ledger.erasing import Retention
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.limits import Closed, Instant
 from batchverify.store.ledger.reconciling import reconcile
 from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
-from batchverify.store.ledger.schema import connect, create, scrub
+from batchverify.store.ledger.schema import connect, create, damages, scrub
 from batchverify.store.ledger.shapes import (
     BillRow,
-    Event,
     Hold,
     Job,
     JobSpec,
-    NewPackage,
     Output,
-    Package,
     Run,
     RunSpec,
     Wallet,
 )
-from batchverify.store.ledger.usage import UsageBook
+from batchverify.store.ledger.usage import Statement, UsageBook, add_statements
 from batchverify.store.ledger.wallet import WalletBook
 
 _REMEDY = "No further ask leaves. Free space or repair the disk, look with `batchverify doctor`, then `batchverify resume`."
@@ -125,8 +123,6 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    # The gate ----------------------------------------------------------------------------------------------------
-
     @contextmanager
     def transaction(self, *, now: datetime, monotonic: float) -> Iterator[Gate]:
         """Settle and reserve. Durable when the block ends; an exception inside takes everything back.
@@ -136,8 +132,6 @@ class Ledger:
         """
         with self._books(now=now, monotonic=monotonic) as books:
             yield Gate(books, self._names)
-
-    # Jobs and runs -----------------------------------------------------------------------------------------------
 
     def create_job(self, spec: JobSpec, *, now: datetime, token: bytes) -> Job:
         """Write a new job down. `token` is 5 random bytes, which become its id."""
@@ -204,8 +198,6 @@ class Ledger:
         with self._books(now=now, monotonic=monotonic) as books:
             return jobs.end_lost(books, dead=dead, boot=boot)
 
-    # Reading -----------------------------------------------------------------------------------------------------
-
     def attempts(self, keys: Sequence[bytes]) -> dict[bytes, list[Attempt]]:
         """Find all attempts of each key, oldest first; keys that were never asked are absent."""
         with self._reading() as con:
@@ -250,59 +242,13 @@ class Ledger:
         with self._reading() as con:
             return reading.bill_of(con, job)
 
-    def events(self, run: str) -> Iterator[Event]:
-        """Walk the hash chain of a run."""
-        with self._reading() as con:
-            number, *_ = reading.run_head(con, run)
-        return reading.events_of(self._fetch, number)
-
     def head(self, run: str) -> str:
         """Give the last hash of a run's chain, in hex. Kept elsewhere, it shows any later rewriting."""
-        with self._reading() as con:
-            return reading.run_head(con, run)[3].hex()
+        return reading.run_head(self._fetch, run).head.hex()
 
-    def verify_chain(self, run: str) -> bool:
-        """Compute a run's chain anew from its events; False when anything was changed, removed or added."""
-        with self._reading() as con:
-            number, started_at, length, head = reading.run_head(con, run)
-        return reading.chain_holds(self._fetch, run, number=number, started_at=started_at, length=length, head=head)
-
-    def misfits(self, run: str) -> list[int]:
-        """List the attempts of a run that are not what its chain says of them: swapped, rewritten or unrecorded."""
-        with self._reading() as con:
-            number, *_ = reading.run_head(con, run)
-        return tying.misfits(self._fetch, number)
-
-    def chain_length(self, run: str) -> int:
-        """Count the events of a run's chain."""
-        with self._reading() as con:
-            return reading.run_head(con, run)[2]
-
-    def link(self, run: str, *, events: int) -> str | None:
-        """Give the hash in hex that a run's chain had after so many events, or None where it has fewer."""
-        with self._reading() as con:
-            number, started_at, *_ = reading.run_head(con, run)
-        return auditing.link_at(self._fetch, run, number=number, started_at=started_at, seq=events)
-
-    def reconciled(self, run: str) -> dict[Billed, int]:
-        """Count the attempts of a run that the vendor's usage decided, by whether they were billed."""
-        with self._reading() as con:
-            number, *_ = reading.run_head(con, run)
-        return auditing.reconciled(self._fetch, number=number)
-
-    def erased(self, run: str) -> int:
-        """Count the attempts of a run whose question was purged or forgotten."""
-        with self._reading() as con:
-            number, *_ = reading.run_head(con, run)
-        return auditing.erased(self._fetch, number=number)
-
-    def attempt_lines(self, run: str) -> Iterator[auditing.AttemptLine]:
-        """Walk a run's attempts in order of their numbers, without keys and answers: quick, for a report looks at them all."""
-        with self._reading() as con:
-            number, *_ = reading.run_head(con, run)
-        return auditing.attempt_lines(self._fetch, number)
-
-    # Money and files ---------------------------------------------------------------------------------------------
+    def audit(self) -> AuditBook:
+        """Give the chains of events, and whether the attempts are what they say."""
+        return AuditBook(self._fetch)
 
     def reconcile(self, attempts: Sequence[int], *, billed: Billed, now: datetime, monotonic: float) -> list[int]:
         """Write down what the vendor's usage says of attempts in doubt; returns the numbers that were not in doubt.
@@ -313,6 +259,21 @@ class Ledger:
         with self._books(now=now, monotonic=monotonic) as books:
             return reconcile(books, attempts, billed=billed)
 
+    def decide(
+        self,
+        *,
+        billed: Sequence[int],
+        not_billed: Sequence[int],
+        statements: Iterable[Statement],
+        now: datetime,
+        monotonic: float,
+    ) -> None:
+        """Write down what exports decide and what they said, or nothing of it: no ask is freed without what freed it."""
+        with self._books(now=now, monotonic=monotonic) as books:
+            reconcile(books, not_billed, billed=Billed.NO)
+            reconcile(books, billed, billed=Billed.YES)
+            add_statements(books.con, statements)
+
     def usage(self) -> UsageBook:
         """Give the windows of all jobs, and what the vendor's usage said of them."""
         return UsageBook(self._fetch, self._writing)
@@ -320,16 +281,6 @@ class Ledger:
     def bought(self) -> WalletBook:
         """Enter what was bought, and read what the vendor says is left of it."""
         return WalletBook(self._fetch, self._writing)
-
-    def add_package(self, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None) -> Package:
-        """Enter one package that is bought now. `used` are the asks that were gone from it. Raises InputError for odd numbers."""
-        package = NewPackage(label=label, total=total, used=used, expires_at=expires_at)
-        (entered,) = self.bought().enter([package], now=now) or []
-        return entered
-
-    def packages(self) -> list[Package]:
-        """List the packages in the order they were entered."""
-        return wallet.packages_of(self._fetch)
 
     def wallet(self, *, now: datetime) -> Wallet:
         """Say what was bought, may have been used and is left. An ask in flight counts as used."""
@@ -361,8 +312,6 @@ class Ledger:
         """Give what erases: by age, on a person's request, and to the last byte."""
         return Retention(self._fetch, self._writing, self._scrub)
 
-    # The file itself ---------------------------------------------------------------------------------------------
-
     def bind_vault(self, mark: str) -> str:
         """Tie this ledger to the vault with `mark` unless it is tied to one already; returns the mark it is tied to."""
         with self._writing() as con:
@@ -380,13 +329,10 @@ class Ledger:
         """Read the whole file and list what is wrong with it; seconds for a million asks."""
         with self._reading() as con:
             try:
-                found = [str(row[0]) for row in con.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-                return found + [f"Row {row[1]} of {row[0]} refers to nothing." for row in con.execute("PRAGMA foreign_key_check")]
+                return damages(con)
             except sqlite3.DatabaseError as error:
                 # Here a damaged file is an answer, not a failure.
                 return [_reason(error)]
-
-    # How -----------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _books(self, *, now: datetime, monotonic: float) -> Iterator[Books]:

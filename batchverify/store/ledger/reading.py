@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from batchverify.errors import InputError
 from batchverify.model import Attempt
@@ -59,6 +60,15 @@ WHERE run = ? AND seq > ? ORDER BY seq LIMIT {PAGE}
 
 #: Runs a query to its end under the reader's lock: what a page of a long list is fetched with.
 Fetch = Callable[[str, tuple[object, ...]], list[Row]]
+
+
+class RunHead(NamedTuple):
+    """Where a run's chain stands: the run's number, its start in microseconds UTC, the count of events, the last link."""
+
+    number: int
+    started_at: int
+    length: int
+    head: bytes
 
 
 def attempts_by_key(con: sqlite3.Connection, names: RunNames, keys: Sequence[bytes]) -> dict[bytes, list[Attempt]]:
@@ -123,20 +133,19 @@ def events_of(fetch: Fetch, run: int) -> Iterator[Event]:
         )
 
 
-def run_head(con: sqlite3.Connection, run: str) -> tuple[int, int, int, bytes]:
-    """Give a run's number, start, count of events and head. Raises InputError when there is no such run."""
-    found: tuple[int, int, int, bytes] | None = con.execute(
-        "SELECT number, started_at, seq, head FROM run WHERE id = ?", (run,)
-    ).fetchone()
-    if found is None:
+def run_head(fetch: Fetch, run: str) -> RunHead:
+    """Find where a run's chain stands. Raises InputError when there is no such run."""
+    found = fetch("SELECT number, started_at, seq, head FROM run WHERE id = ?", (run,))
+    if not found:
         raise InputError(f"There is no run {run!r} in this home. `batchverify jobs` lists them.")
-    return found
+    return RunHead._make(found[0])
 
 
-def chain_holds(fetch: Fetch, run: str, *, number: int, started_at: int, length: int, head: bytes) -> bool:
+def chain_holds(fetch: Fetch, run: str) -> bool:
     """Compute a run's chain anew from its events; True when every link and the head come out the same."""
-    link, seen = first_link(run, started_at), 0
-    for seq, at, attempt, tag, transition, code, billed, request_id, written in _event_rows(fetch, number):
+    stands = run_head(fetch, run)
+    link, seen = first_link(run, stands.started_at), 0
+    for seq, at, attempt, tag, transition, code, billed, request_id, written in _event_rows(fetch, stands.number):
         seen += 1
         link = next_link(
             link,
@@ -151,7 +160,7 @@ def chain_holds(fetch: Fetch, run: str, *, number: int, started_at: int, length:
         )
         if seq != seen or link != written:
             return False
-    return seen == length and link == head
+    return seen == stands.length and link == stands.head
 
 
 def _event_rows(fetch: Fetch, run: int) -> Iterator[Row]:

@@ -282,3 +282,9 @@ def _refuse_foreign(con: sqlite3.Connection, path: Path, *, simulated: bool) -> 
     (mode,) = con.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         raise HomeError(f"{str(path)!r} is not in WAL mode but {mode!r}. Its file system cannot hold a ledger; use a local one.")
+
+
+def damages(con: sqlite3.Connection) -> list[str]:
+    """Read the whole file and list what is wrong with it. Raises sqlite3.DatabaseError where it cannot even be read."""
+    found = [str(row[0]) for row in con.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    return found + [f"Row {row[1]} of {row[0]} refers to nothing." for row in con.execute("PRAGMA foreign_key_check")]

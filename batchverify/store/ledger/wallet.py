@@ -99,6 +99,10 @@ class WalletBook:
         with self._writing() as con:
             _drop(con, number)
 
+    def packages(self) -> list[Package]:
+        """List the packages in the order they were entered."""
+        return packages_of(self._fetch)
+
     def purchases(self) -> list[Purchase]:
         """List the orders and refunds by the time of payment."""
         return purchases_of(self._fetch)

@@ -82,8 +82,8 @@ def test_an_answer_goes_first_and_its_code_later_and_its_price_never(desk, make)
         "R-1",
     )
     assert (desk.ledger.bill(desk.job.id), desk.ledger.head(desk.run.id)) == (bill, head)
-    assert desk.ledger.verify_chain(desk.run.id)
-    assert desk.ledger.misfits(desk.run.id) == []
+    assert desk.ledger.audit().verify_chain(desk.run.id)
+    assert desk.ledger.audit().misfits(desk.run.id) == []
     assert desk.ledger.damages() == []
     assert desk.ledger.retention().chain_holds()
     assert [entry.number for entry in desk.ledger.retention().erasures()] == [1, 2]
@@ -114,8 +114,8 @@ def test_what_was_in_doubt_can_be_reconciled_after_its_code_is_gone(desk, make):
     assert desk.ledger.reconcile([number], billed=Billed.NO, now=desk.now, monotonic=desk.monotonic) == []
 
     assert desk.ledger.runs(desk.job.id)[0].spent == 0
-    assert desk.ledger.verify_chain(desk.run.id)
-    assert desk.ledger.misfits(desk.run.id) == []
+    assert desk.ledger.audit().verify_chain(desk.run.id)
+    assert desk.ledger.audit().misfits(desk.run.id) == []
 
 
 def test_a_lock_that_has_not_ended_stays_whatever_the_wall_clock_says(desk, make):
@@ -145,7 +145,7 @@ def test_the_record_of_a_job_goes_after_three_years_and_the_newest_stays(desk, m
     assert counted == gone
     assert {kind: count for kind, count in due.counts.items() if count} == gone
     assert [job.id for job in desk.ledger.jobs()] == [young.id]
-    assert desk.ledger.verify_chain(run.id)
+    assert desk.ledger.audit().verify_chain(run.id)
     assert desk.ledger.damages() == []
     entries = desk.ledger.retention().erasures()
     assert (erased.first, erased.last) == (1, len(entries))
@@ -164,13 +164,13 @@ def test_a_younger_job_that_let_go_of_an_older_ones_key_still_fits_its_chain(des
     desk.ask(make.want("a"), run=run)
     end(desk, run)
     desk.pass_time(1_095 * DAY)
-    assert desk.ledger.misfits(run.id) == []
+    assert desk.ledger.audit().misfits(run.id) == []
 
     assert purge(desk)[2]["attempts"] == 1
 
-    assert [event.transition for event in desk.ledger.events(run.id)] == ["superseded", "reserved", "answered"]
-    assert desk.ledger.misfits(run.id) == []
-    assert desk.ledger.verify_chain(run.id)
+    assert [event.transition for event in desk.ledger.audit().events(run.id)] == ["superseded", "reserved", "answered"]
+    assert desk.ledger.audit().misfits(run.id) == []
+    assert desk.ledger.audit().verify_chain(run.id)
 
 
 def test_every_table_that_refers_to_a_job_goes_with_it(desk):
@@ -237,8 +237,8 @@ def test_a_person_is_forgotten_by_id_number_and_nobody_else_is(desk, make):
     assert book.forgotten_rows(desk.job.id) == {2: Billed.YES, 3: Billed.NO}
     assert book.has_forgotten()
     assert desk.ledger.bill(desk.job.id) == bill
-    assert desk.ledger.verify_chain(desk.run.id)
-    assert desk.ledger.misfits(desk.run.id) == []
+    assert desk.ledger.audit().verify_chain(desk.run.id)
+    assert desk.ledger.audit().misfits(desk.run.id) == []
     assert desk.ledger.job(desk.job.id).closed_at is None
 
     again = desk.start(desk.new_job("1" * 64))

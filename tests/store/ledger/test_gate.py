@@ -6,6 +6,7 @@ import pytest
 from batchverify.errors import HomeError
 from batchverify.model import AttemptState, Billed
 from batchverify.store.ledger import Busy, Granted, Held, Locked, Spent, Wait
+from tests.builders import enter_package
 
 FREEZE = timedelta(hours=12, minutes=10)
 
@@ -80,7 +81,12 @@ def test_what_is_in_doubt_is_held_until_a_person_releases_that_very_attempt(desk
     old, new = desk.ledger.attempts([make.want().key])[make.want().key]
     assert (old.state, old.holds, old.billed) == (AttemptState.IN_DOUBT, False, Billed.UNKNOWN)
     assert new.state is AttemptState.OPEN
-    assert [event.transition for event in desk.ledger.events(desk.run.id)] == ["reserved", "in_doubt", "released", "reserved"]
+    assert [event.transition for event in desk.ledger.audit().events(desk.run.id)] == [
+        "reserved",
+        "in_doubt",
+        "released",
+        "reserved",
+    ]
 
 
 def test_a_release_waits_while_the_id_number_is_in_flight_elsewhere(desk, make):
@@ -102,7 +108,7 @@ def test_an_answer_holds_for_its_age_and_not_longer(desk, make, code, days):
     again = desk.start()
 
     assert isinstance(desk.reserve(make.want(), run=again)[0], Granted)
-    assert [event.transition for event in desk.ledger.events(again.id)] == ["superseded", "reserved"]
+    assert [event.transition for event in desk.ledger.audit().events(again.id)] == ["superseded", "reserved"]
 
 
 def test_what_was_bought_since_a_run_began_is_fresh_to_it_even_if_the_clock_is_set_back(desk, make):
@@ -227,7 +233,7 @@ def test_a_refused_duplicate_leaves_its_room_to_the_next(desk, make):
 
 
 def test_an_empty_wallet_stops_every_run(desk, make):
-    desk.ledger.add_package("5", total=5, used=3, now=desk.now)
+    enter_package(desk.ledger, "5", total=5, used=3, now=desk.now)
     other = desk.start()
 
     assert [type(grant) for grant in desk.reserve(make.want("a"), run=other)] == [Granted]
@@ -238,7 +244,7 @@ def test_an_empty_wallet_stops_every_run(desk, make):
 
 
 def test_a_settlement_frees_the_wallet_within_the_same_transaction(desk, make):
-    desk.ledger.add_package("1", total=1, now=desk.now)
+    enter_package(desk.ledger, "1", total=1, now=desk.now)
     (number,) = desk.granted(make.want("a"))
 
     with desk.ledger.transaction(now=desk.now, monotonic=desk.monotonic) as gate:

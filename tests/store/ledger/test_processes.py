@@ -130,7 +130,7 @@ def test_what_a_killed_process_had_reserved_is_in_doubt_and_what_it_had_not_comm
         assert len(attempts) == 10
         (run,) = ledger.runs(job.id)
         assert (run.reason, run.spent, run.reserved) == ("lost", 10, 0)
-        assert ledger.verify_chain(run.id)
+        assert ledger.audit().verify_chain(run.id)
         assert ledger.damages() == []
 
 

@@ -7,6 +7,7 @@ from batchverify.errors import InputError
 from batchverify.model import AttemptState, Billed
 from batchverify.store.ledger import Ledger, reading
 from batchverify.store.ledger.chain import commitment
+from tests.builders import enter_package
 
 
 def test_attempts_are_found_for_many_keys_at_once_oldest_first(desk, make):
@@ -82,12 +83,12 @@ def test_a_chain_tells_what_happened_and_holds(desk, make):
     (number,) = desk.granted(make.want())
     desk.settle(make.answered(number, request_id="R-1"))
 
-    reserved, settled = desk.ledger.events(desk.run.id)
+    reserved, settled = desk.ledger.audit().events(desk.run.id)
 
     assert (reserved.transition, reserved.billed) == ("reserved", Billed.UNKNOWN)
     assert (settled.seq, settled.attempt, settled.code, settled.request_id, settled.at) == (2, number, "01", "R-1", desk.now)
     assert begun != settled.hash == desk.ledger.head(desk.run.id)
-    assert desk.ledger.verify_chain(desk.run.id)
+    assert desk.ledger.audit().verify_chain(desk.run.id)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_chain_that_was_touched_does_not_hold(desk, make, forgery):
     con.executescript(f"DROP TRIGGER event_grows; DROP TRIGGER event_stays; {forgery};")
     con.close()
 
-    assert not desk.ledger.verify_chain(desk.run.id)
+    assert not desk.ledger.audit().verify_chain(desk.run.id)
 
 
 def test_an_event_is_tied_to_its_question_and_does_not_name_it(desk, make):
@@ -118,7 +119,7 @@ def test_an_event_is_tied_to_its_question_and_does_not_name_it(desk, make):
     nonces = dict(con.execute("SELECT number, nonce FROM attempt"))
     con.close()
 
-    tags = {event.attempt: event.tag for run in desk.ledger.runs(desk.job.id) for event in desk.ledger.events(run.id)}
+    tags = {event.attempt: event.tag for run in desk.ledger.runs(desk.job.id) for event in desk.ledger.audit().events(run.id)}
 
     assert tags == {number: commitment(nonces[number], make.want().key).hex() for number in (first, second)}
     assert tags[first] != tags[second], "two asks of one question look alike to whoever reads events"
@@ -157,15 +158,15 @@ def test_an_attempt_that_was_touched_does_not_fit_its_chain(desk, make, forgery)
     desk.ledger.reconcile([free], billed=Billed.NO, now=desk.now, monotonic=desk.monotonic)
     desk.ledger.reconcile([paid], billed=Billed.YES, now=desk.now, monotonic=desk.monotonic)
     desk.granted(make.want("d", release=doubtful))
-    assert desk.ledger.misfits(desk.run.id) == []
+    assert desk.ledger.audit().misfits(desk.run.id) == []
     con = sqlite3.connect(desk.path, isolation_level=None)
     for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'attempt'").fetchall():
         con.execute(f"DROP TRIGGER {name}")
     con.execute(forgery)
     con.close()
 
-    assert desk.ledger.misfits(desk.run.id) == [9 if "INSERT" in forgery else 1]
-    assert desk.ledger.verify_chain(desk.run.id), "the events were not touched"
+    assert desk.ledger.audit().misfits(desk.run.id) == [9 if "INSERT" in forgery else 1]
+    assert desk.ledger.audit().verify_chain(desk.run.id), "the events were not touched"
 
 
 def test_a_run_that_is_unknown_has_no_head(desk):
@@ -192,7 +193,7 @@ def test_what_the_vendor_did_not_bill_is_free_to_be_asked_again(desk, make):
     assert states[paid] == (AttemptState.IN_DOUBT, Billed.YES, True)
     (run,) = desk.ledger.runs(desk.job.id)
     assert (run.spent, run.reserved) == (1, 1)
-    assert desk.ledger.verify_chain(desk.run.id)
+    assert desk.ledger.audit().verify_chain(desk.run.id)
     desk.granted(make.want("a"))
 
 
@@ -200,22 +201,25 @@ def test_the_wallet_counts_from_the_first_package_on(desk, make):
     desk.ask(make.want("before"))
     assert (desk.ledger.wallet(now=desk.now).total, desk.ledger.wallet(now=desk.now).left) == (None, None)
 
-    first = desk.ledger.add_package("100", total=100, used=40, now=desk.now)
+    first = enter_package(desk.ledger, "100", total=100, used=40, now=desk.now)
     desk.ask(make.want("a"))
     desk.granted(make.want("b"))
-    second = desk.ledger.add_package("10", total=10, now=desk.now, expires_at=desk.now + timedelta(days=1))
+    second = enter_package(desk.ledger, "10", total=10, now=desk.now, expires_at=desk.now + timedelta(days=1))
 
     wallet = desk.ledger.wallet(now=desk.now)
     assert (wallet.total, wallet.used, wallet.left) == (110, 42, 68)
-    assert [(package.number, package.used) for package in desk.ledger.packages()] == [(first.number, 41), (second.number, 0)]
+    assert [(package.number, package.used) for package in desk.ledger.bought().packages()] == [
+        (first.number, 41),
+        (second.number, 0),
+    ]
     later = desk.ledger.wallet(now=desk.now + timedelta(days=1))
     assert (later.total, later.left) == (100, 58)
 
     desk.ledger.bought().drop_package(second.number)
-    assert [package.number for package in desk.ledger.packages()] == [first.number]
+    assert [package.number for package in desk.ledger.bought().packages()] == [first.number]
 
 
 @pytest.mark.parametrize(("total", "used"), [(0, 0), (5, 6), (5, -1)])
 def test_a_package_that_cannot_be_is_an_input_error(desk, total, used):
     with pytest.raises(InputError, match=f"A package of {total} asks with {used} used cannot be"):
-        desk.ledger.add_package("odd", total=total, used=used, now=desk.now)
+        enter_package(desk.ledger, "odd", total=total, used=used, now=desk.now)

@@ -115,11 +115,11 @@ def test_a_status_of_unknown_price_is_priced_and_keeps_its_key(desk, make):
         paid: (AttemptState.ANSWERED, Billed.YES, True),
         free: (AttemptState.ANSWERED, Billed.NO, True),
     }
-    assert [event.transition for event in desk.ledger.events(desk.run.id)][-2:] == ["priced", "priced"]
+    assert [event.transition for event in desk.ledger.audit().events(desk.run.id)][-2:] == ["priced", "priced"]
     (run,) = desk.ledger.runs(desk.job.id)
     assert run.spent == 1
-    assert desk.ledger.verify_chain(desk.run.id)
-    assert desk.ledger.misfits(desk.run.id) == []
+    assert desk.ledger.audit().verify_chain(desk.run.id)
+    assert desk.ledger.audit().misfits(desk.run.id) == []
 
 
 def a_statement(make, **changes):

@@ -56,7 +56,7 @@ def test_packages_that_expire_in_between_are_used_as_the_vendor_uses_them(events
                     desk.settle(ending(make, grant.attempt, other))
                     if other in ("billed", "doubt"):
                         referee.use_one(now=desk.now.timestamp())
-        known = {package.number: package.used for package in desk.ledger.packages()}
+        known = {package.number: package.used for package in desk.ledger.bought().packages()}
         assert known == {package.number: package.used for package in referee.packages()}
         if known:
             assert desk.ledger.wallet(now=desk.now).left == referee.left(now=desk.now.timestamp())
@@ -82,7 +82,7 @@ def test_an_expired_package_takes_what_it_had_left_with_it_and_nothing_is_laid_o
     desk.pass_time(3600)
     desk.ask(make.want("b"))
 
-    assert [package.used for package in desk.ledger.packages()] == [1, 1]
+    assert [package.used for package in desk.ledger.bought().packages()] == [1, 1]
     wallet = desk.ledger.wallet(now=desk.now)
     assert (wallet.total, wallet.used, wallet.left) == (20, 1, 19)
 
@@ -91,13 +91,13 @@ def test_the_vendors_no_gives_the_ask_back_to_the_package_it_was_laid_on(desk, m
     desk.ledger.bought().enter([a_package(10, expires_at=desk.now + timedelta(hours=1)), a_package(20)], now=desk.now)
     (number,) = desk.granted(make.want("a"))
     desk.settle(*make.in_doubt([number]))
-    assert [package.used for package in desk.ledger.packages()] == [1, 0]
+    assert [package.used for package in desk.ledger.bought().packages()] == [1, 0]
     desk.pass_time(7200)
     desk.ask(make.want("b"))
 
     assert desk.ledger.reconcile([number], billed=Billed.NO, now=desk.now, monotonic=desk.monotonic) == []
 
-    assert [package.used for package in desk.ledger.packages()] == [0, 1]
+    assert [package.used for package in desk.ledger.bought().packages()] == [0, 1]
 
 
 def test_what_no_package_holds_is_laid_on_none(desk, make):
@@ -105,10 +105,10 @@ def test_what_no_package_holds_is_laid_on_none(desk, make):
     desk.ledger.bought().enter([a_package(1)], now=desk.now)
     desk.settle(*make.in_doubt(flying))
 
-    assert [package.used for package in desk.ledger.packages()] == [1]
+    assert [package.used for package in desk.ledger.bought().packages()] == [1]
     assert desk.ledger.wallet(now=desk.now).left == 0
     desk.ledger.reconcile(flying, billed=Billed.NO, now=desk.now, monotonic=desk.monotonic)
-    assert [package.used for package in desk.ledger.packages()] == [0]
+    assert [package.used for package in desk.ledger.bought().packages()] == [0]
 
 
 def test_of_two_that_expire_together_the_one_bought_first_goes_first(desk, make):
@@ -117,7 +117,7 @@ def test_of_two_that_expire_together_the_one_bought_first_goes_first(desk, make)
     desk.ledger.bought().enter([younger, older], now=desk.now)
     desk.ask(make.want("a"))
 
-    assert [package.used for package in desk.ledger.packages()] == [0, 1]
+    assert [package.used for package in desk.ledger.bought().packages()] == [0, 1]
 
 
 def test_what_is_in_flight_counts_as_used_until_it_is_known_to_be_free(desk, make):
@@ -139,7 +139,7 @@ def test_an_order_is_entered_once_with_its_packages(desk):
     assert (first.order, first.vendor_id, first.price, second.price) == (order.order, "12254205", Decimal(180), None)
     assert desk.ledger.bought().purchases() == [order]
     assert desk.ledger.bought().enter(packages, purchase=order, now=desk.now) is None
-    assert len(desk.ledger.packages()) == 2
+    assert len(desk.ledger.bought().packages()) == 2
 
 
 def test_a_refund_bears_the_number_of_its_order_and_takes_money_back(desk):
@@ -165,7 +165,7 @@ def test_a_package_that_cannot_be_leaves_nothing_of_its_order(desk, package, say
     with pytest.raises(InputError, match=says):
         desk.ledger.bought().enter([a_package(7), package], purchase=a_purchase(paid_at=desk.now), now=desk.now)
 
-    assert (len(desk.ledger.packages()), desk.ledger.bought().purchases()) == (1, [])
+    assert (len(desk.ledger.bought().packages()), desk.ledger.bought().purchases()) == (1, [])
 
 
 def test_a_package_cannot_expire_before_it_was_bought(desk):
