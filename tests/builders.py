@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook, load_workbook
+
+from batchverify.store.ledger import Ledger, NewPackage, Package
 
 HEADERS = {"name": "姓名", "idCard": "身份证号", "accountNo": "银行卡号", "mobile": "手机号"}
 _NAMES = ("张三", "李四", "王小明", "测试甲", "测试乙")
@@ -80,3 +82,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     book = load_workbook(path)
     header, *table = book.worksheets[0].iter_rows(values_only=True)
     return [{str(word): "" if cell is None else cell for word, cell in zip(header, row, strict=True)} for row in table]
+
+
+def enter_package(
+    ledger: Ledger, label: str, *, total: int, used: int = 0, now: datetime, expires_at: datetime | None = None
+) -> Package:
+    """Enter one package that is bought now; `used` asks were gone from it."""
+    (entered,) = ledger.bought().enter([NewPackage(label=label, total=total, used=used, expires_at=expires_at)], now=now) or []
+    return entered
