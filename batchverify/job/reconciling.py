@@ -136,9 +136,13 @@ def reconcile_exports(
         if (found.billed or found.not_billed) and not agreed:
             return found
         now, monotonic = realm.clock.now(), realm.clock.monotonic()
-        realm.ledger.reconcile(found.not_billed, billed=Billed.NO, now=now, monotonic=monotonic)
-        realm.ledger.reconcile(found.billed, billed=Billed.YES, now=now, monotonic=monotonic)
-        realm.ledger.usage().note(_statements(found, now=now))
+        realm.ledger.decide(
+            billed=found.billed,
+            not_billed=found.not_billed,
+            statements=list(_statements(found, now=now)),
+            now=now,
+            monotonic=monotonic,
+        )
         return replace(found, applied=True)
 
 

@@ -179,23 +179,28 @@ class UsageBook:
 
     def note(self, statements: Iterable[Statement]) -> int:
         """Write statements down that say something new; returns how many did."""
-        noted = 0
         with self._writing() as con:
-            for one in statements:
-                found = con.execute(_NEWEST, (micros(one.starts_at), one.sha256)).fetchone()
-                if found is None or one.billed or one.not_billed or (found[0] != one.finding and one.finding in _UNEXPLAINED):
-                    con.execute(
-                        _ADD,
-                        (
-                            *(micros(one.starts_at), micros(one.joined), one.vendor, one.certain, one.doubt),
-                            *(one.billed, one.not_billed, one.finding, one.sha256, micros(one.noted_at)),
-                        ),
-                    )
-                    noted += 1
-        return noted
+            return add_statements(con, statements)
 
 
 _UNEXPLAINED = frozenset({"number_only", "above", "below"})
+
+
+def add_statements(con: sqlite3.Connection, statements: Iterable[Statement]) -> int:
+    """Write those statements down that say something new, within a transaction; returns how many did."""
+    noted = 0
+    for one in statements:
+        found = con.execute(_NEWEST, (micros(one.starts_at), one.sha256)).fetchone()
+        if found is None or one.billed or one.not_billed or (found[0] != one.finding and one.finding in _UNEXPLAINED):
+            con.execute(
+                _ADD,
+                (
+                    *(micros(one.starts_at), micros(one.joined), one.vendor, one.certain, one.doubt),
+                    *(one.billed, one.not_billed, one.finding, one.sha256, micros(one.noted_at)),
+                ),
+            )
+            noted += 1
+    return noted
 
 
 def _statement(row: Row) -> Statement:
