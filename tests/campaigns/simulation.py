@@ -22,7 +22,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from batchverify.store.ledger.schema import create
+from batchverify.store.ledger.schema import create_file
 from tests.campaigns.simulated_world import Parts, Tally, World
 
 _CHUNK = 250
@@ -41,7 +41,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=in_memory if in_memory.is_dir() else None) as name:
         folder = Path(name)
         template = folder / "template.sqlite"
-        create(template, simulated=True)
+        create_file(template, simulated=True)
         with closing(sqlite3.connect(template)) as con:
             con.executescript(parts.tables)
         for seed in seeds:

@@ -29,7 +29,7 @@ from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.limits import Closed, Instant
 from batchverify.store.ledger.reconciling import reconcile
 from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
-from batchverify.store.ledger.schema import connect, create, damages, scrub
+from batchverify.store.ledger.schema import connect, create_file, damages, reason_of, scrub
 from batchverify.store.ledger.shapes import (
     BillRow,
     Hold,
@@ -93,7 +93,7 @@ class Ledger:
         never made anew in the place of a damaged one: what was paid would be forgotten.
         """
         if create and not path.exists():
-            _create(path, simulated=simulated)
+            create_file(path, simulated=simulated)
         if not path.exists():
             raise HomeError(
                 f"There is no ledger at {str(path)!r}. Start with `batchverify run`, or name another home with --home."
@@ -332,7 +332,7 @@ class Ledger:
                 return damages(con)
             except sqlite3.DatabaseError as error:
                 # Here a damaged file is an answer, not a failure.
-                return [_reason(error)]
+                return [reason_of(error)]
 
     @contextmanager
     def _books(self, *, now: datetime, monotonic: float) -> Iterator[Books]:
@@ -389,20 +389,5 @@ class Ledger:
             return self._names.of(con, run)
 
 
-def _create(path: Path, *, simulated: bool) -> None:
-    try:
-        create(path, simulated=simulated)
-    except (sqlite3.Error, OSError) as error:
-        raise HomeError(
-            f"The ledger {str(path)!r} could not be created: {_reason(error)}. Nothing was sent. Choose a writable home."
-        ) from None
-
-
 def _message(path: Path, error: sqlite3.Error | OSError) -> str:
-    return f"The ledger {str(path)!r} failed: {_reason(error)}. {_REMEDY}"
-
-
-def _reason(error: sqlite3.Error | OSError) -> str:
-    # SQLite's texts name tables and constraints, never a value.
-    name = getattr(error, "sqlite_errorname", "")
-    return f"{error} ({name})" if name else f"{getattr(error, 'strerror', None) or error}"
+    return f"The ledger {str(path)!r} failed: {reason_of(error)}. {_REMEDY}"

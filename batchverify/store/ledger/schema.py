@@ -192,8 +192,8 @@ CREATE TABLE forgotten (
 """
 
 
-def create(path: Path, *, simulated: bool) -> None:
-    """Make the file at `path` if there is none; two processes at once agree. Raises OSError, sqlite3.Error, HomeError."""
+def create_file(path: Path, *, simulated: bool) -> None:
+    """Make the file at `path` if there is none; two processes at once agree. Raises HomeError."""
 
     def build(fresh: Path) -> None:
         # By hand first: SQLite would give it the modes of the umask, and its journals take theirs from it.
@@ -214,7 +214,18 @@ def create(path: Path, *, simulated: bool) -> None:
         finally:
             con.close()
 
-    create_once(path, build)
+    try:
+        create_once(path, build)
+    except (sqlite3.Error, OSError) as error:
+        raise HomeError(
+            f"The ledger {str(path)!r} could not be created: {reason_of(error)}. Nothing was sent. Choose a writable home."
+        ) from None
+
+
+def reason_of(error: sqlite3.Error | OSError) -> str:
+    """Say what SQLite or the system says. Its texts name tables and constraints, never a value."""
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{error} ({name})" if name else f"{getattr(error, 'strerror', None) or error}"
 
 
 def connect(path: Path, *, simulated: bool) -> sqlite3.Connection:
