@@ -206,7 +206,7 @@ class World:
         self._vendor.script_faults()
         self._vendor.top_up(1_000)
         self._network.trouble = Trouble()
-        if self._ledger.packages():
+        if self._ledger.bought().packages():
             enter_package(self._ledger, "large", total=1_000, now=self.machine.now())
         errands = [
             Errand(job=job, questions=questions, what=_OPEN, kind=RunKind.RESUME, qps=self._qps) for job, questions in self._jobs
