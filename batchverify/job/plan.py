@@ -377,7 +377,9 @@ def _identity(lines: Lines, *, host: str) -> str:
 def price_now(realm: Realm, *, asks: int, settings: Settings, now: datetime) -> Decimal:
     """The price of one of so many asks, in yuan: what the packages that would be used have cost, else the setting's."""
     offers = [
-        (package.price, package.total, package.left) for package in order_of_use(realm.ledger.bought().packages()) if package.is_valid(now)
+        (package.price, package.total, package.left)
+        for package in order_of_use(realm.ledger.bought().packages())
+        if package.is_valid(now)
     ]
     return price_of_asks(offers, asks=asks, otherwise=settings.unit_price)
 
