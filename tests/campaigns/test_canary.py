@@ -135,7 +135,8 @@ def _stop(theater: _Theater) -> None:
 
 def _crash(theater: _Theater) -> None:
     theater.vendor.post("latency", {"seconds": 0.2})
-    theater.vendor.post("faults", [{"fault": LONG.value, "times": 1}])
+    # Nothing is asked for a while after it, so it comes when enough has been asked for a crash.
+    theater.vendor.post("faults", [{"fault": LONG.value, "at": [6]}])
     theater.sheet("crash", 30)
     for number in (signal.SIGINT, signal.SIGKILL):
         before = theater.vendor.total()
