@@ -12,7 +12,7 @@ from batchverify.cli.terminal import Terminal, print_out, say, session_of, start
 from batchverify.errors import InputError
 
 if TYPE_CHECKING:
-    from batchverify.job.checking import Checked
+    from batchverify.job.comparing import Checked
 
 _NOT_GENUINE = 2
 

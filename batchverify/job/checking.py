@@ -7,14 +7,15 @@ checks, or from the home that made the report; never from the report itself.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from batchverify.errors import BatchVerifyError, InputError
+from batchverify.job.comparing import Checked, compare_proof, compare_report, named_places
 from batchverify.job.passes import Session, ended_job
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.reporting import FORMS, PROOF_KIND, prove_row, signed_document
@@ -22,7 +23,7 @@ from batchverify.report.audit import KIND, SCHEMA, signed_bytes
 from batchverify.report.book import book_of, embedded_in_book
 from batchverify.report.html import embedded_in_html
 from batchverify.report.pdf import embedded_in_pdf
-from batchverify.rules.canonical import differences, parse
+from batchverify.rules.canonical import parse
 from batchverify.rules.leaves import row_leaf
 from batchverify.rules.merkle import root_from_path
 from batchverify.rules.sums import check_sums
@@ -34,32 +35,8 @@ from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
 _CERTIFICATE = "certificate"
-_MOST_NAMED = 12
-_ERASED_SINCE = "Somebody was forgotten, or old codes were purged, after the report: what depends on rows was not compared."
-#: What is read off the rows.
-_OF_ROWS = frozenset({"rows", "status", "outcomes", "sample", "merkle", "ending", "cost_by", "erased"})
 #: No chain is longer, and no larger number fits into a ledger.
 _MOST_EVENTS = 1 << 48
-#: What may differ between a report and the same report made again: the program, and result files that were written since.
-_MAY_DIFFER = frozenset({"tool", "outputs", "signature"})
-
-
-@dataclass(slots=True)
-class Checked:
-    """What was looked at and found well, what is wrong, and what could not be looked at. Genuine is what has nothing wrong."""
-
-    name: str
-    well: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def is_genuine(self) -> bool:
-        return not self.wrong
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the findings for scripts."""
-        return {"file": self.name, "genuine": self.is_genuine, "well": self.well, "wrong": self.wrong, "notes": self.notes}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +202,9 @@ def _drawing_faults(opened: _Opened, path: Path, folder: Path) -> Iterator[str]:
         expected = texts_of_sheets(book_of(opened.document, opened.lang))
         cells = list(differing_cells(texts_of_book(path, temporary=folder, max_size_bytes=MAX_SIZE_BYTES), expected))
         if cells:
-            yield f"Cells do not show what was signed: {_named(cells)}. {hint}"
+            yield f"Cells do not show what was signed: {named_places(cells)}. {hint}"
         elif looks := list(odd_looks(opened.content)):
-            yield f"The workbook was changed to look otherwise than what was signed: {_named(looks)}. {hint}"
+            yield f"The workbook was changed to look otherwise than what was signed: {named_places(looks)}. {hint}"
     elif opened.form == ".html":
         lines = zip(BytesIO(opened.content), BytesIO(drawn), strict=False)
         place = next((number for number, (one, other) in enumerate(lines, 1) if one != other), None)
@@ -264,7 +241,10 @@ def _check_chains(document: Mapping[str, Any], realm: Realm, runs: list[Run], ch
         )
         if not isinstance(run_id, str) or run_id not in known:
             faults.append(f"The ledger has no run {run_id!r} of this job.")
-        elif not (isinstance(events, int) and 0 <= events < _MOST_EVENTS) or realm.ledger.audit().link(run_id, events=events) != head:
+        elif (
+            not (isinstance(events, int) and 0 <= events < _MOST_EVENTS)
+            or realm.ledger.audit().link(run_id, events=events) != head
+        ):
             faults.append(f"The chain of {run_id} never had the head that the report names, after {events!r} events.")
         else:
             stands = stands and events == realm.ledger.audit().chain_length(run_id)
@@ -282,7 +262,7 @@ def _ledger_faults(realm: Realm, runs: list[Run]) -> Iterator[str]:
         if not realm.ledger.audit().verify_chain(run.id):
             yield f"The ledger's record of the run {run.id} was changed: its chain does not hold."
         if misfits := realm.ledger.audit().misfits(run.id):
-            yield f"The ledger's attempts {_named([str(one) for one in misfits])} are not what the record of {run.id} says."
+            yield f"The ledger's attempts {named_places([str(one) for one in misfits])} are not what the record of {run.id} says."
 
 
 def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
@@ -307,72 +287,14 @@ def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
         said = str(error) if isinstance(error, BatchVerifyError) else "It has not the form of a report."
         (checked.notes if not checked.wrong else checked.wrong).append(f"Rows and figures could not be compared. {said}")
         return
-    if opened.form:
-        _compare_report(document, expected, checked)
-    else:
-        _compare_proof(document, expected, checked)
+    (compare_report if opened.form else compare_proof)(
+        document, expected, checked, lambda: _was_decided_elsewhere(document["job"], session)
+    )
 
 
-def _compare_report(document: dict[str, Any], expected: dict[str, Any], checked: Checked) -> None:
-    if document.get("outputs") != expected["outputs"]:
-        checked.notes.append("A result file was written after the report: it has another SHA-256 than the report names.")
-    if _has_later_statements(document, expected):
-        checked.notes.append("The vendor's usage was laid beside the ledger after the report, which does not show what it said.")
-    compared = "All rows and every figure"
-    if _was_erased_since(document, expected):
-        checked.notes.append(_ERASED_SINCE)
-        document, expected = _without_rows(document), _without_rows(expected)
-        compared = "Runs, asks and money"
-    if differing := _differing(document, expected, _MAY_DIFFER):
-        checked.wrong.append(f"Input and ledger say otherwise about {_named(differing)}.")
-    else:
-        checked.well.append(f"{compared} come out of input and ledger the same ({expected['input']['rows']:,} rows).")
-
-
-def _compare_proof(proof: dict[str, Any], expected: dict[str, Any], checked: Checked) -> None:
-    if expected["run"] != proof["run"]:
-        checked.notes.append("The job has been run again since: the row was not compared. Prove it again to compare it.")
-    elif _was_erased_since(proof, expected):
-        checked.notes.append(_ERASED_SINCE)
-    elif differing := _differing(proof, expected, {*_MAY_DIFFER, "report_sha256"}):
-        checked.wrong.append(f"Input and ledger say otherwise about {_named(differing)}.")
-    else:
-        checked.well.append("The row comes out of input and ledger the same.")
-
-
-def _differing(document: Mapping[str, Any], expected: Mapping[str, Any], ignored: Collection[str]) -> list[str]:
-    pair = ({name: value for name, value in one.items() if name not in ignored} for one in (document, expected))
-    return list(differences(*pair))
-
-
-def _was_erased_since(document: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """Tell whether the ledger has erased more by now; nothing that was erased comes back."""
-    try:
-        pairs = [(document["erased"][kind], expected["erased"][kind]) for kind in ("attempts", "rows")]
-        return all(then <= now for then, now in pairs) and any(then < now for then, now in pairs)
-    except (LookupError, TypeError):
-        return False
-
-
-def _without_rows(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What erasing a question cannot change: runs, chains, attempts, money; not which row had which answer."""
-    kept = {name: value for name, value in document.items() if name not in _OF_ROWS}
-    for name in ("asks", "cost"):
-        if isinstance(kept.get(name), dict):
-            kept[name] = {key: value for key, value in kept[name].items() if key != "saved"}
-    return kept
-
-
-def _has_later_statements(document: Mapping[str, Any], expected: dict[str, Any]) -> bool:
-    """Take those statements out of `expected` that were noted since: statements are only ever added."""
-    now = expected["reconciliation"]["statements"]
-    try:
-        known = document["reconciliation"]["statements"]
-        kept = [one for one in now if one in known]
-    except (LookupError, TypeError):
-        return False
-    expected["reconciliation"]["statements"] = kept
-    return len(kept) < len(now)
+def _was_decided_elsewhere(job: str, session: Session) -> bool:
+    with open_realm(session.home, simulated=job.lower().startswith("s-"), clock=session.clock) as realm:
+        return realm.ledger.audit().was_decided_elsewhere(realm.ledger.runs(job)[-1].id)
 
 
 def _settings_of(document: Mapping[str, Any], settings: Settings) -> Settings:
@@ -386,8 +308,3 @@ def _settings_of(document: Mapping[str, Any], settings: Settings) -> Settings:
     except (LookupError, TypeError, ValueError, InvalidOperation):
         return settings
     return settings.model_copy(update=changed)
-
-
-def _named(places: list[str]) -> str:
-    more = len(places) - _MOST_NAMED
-    return ", ".join(places[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -16,7 +16,10 @@ from openpyxl.styles import Font, PatternFill
 
 from batchverify.errors import InputError
 from batchverify.job.checking import check_report
+from batchverify.job.realm import open_realm
 from batchverify.job.reporting import prove_row, report_job, write_proof
+from batchverify.model import Billed
+from batchverify.sandbox import Fault, Rule
 from batchverify.words import Lang
 from tests.builders import a_row, rows
 
@@ -160,3 +163,30 @@ def test_a_proof_tells_nothing_of_the_person_in_its_row(desk, tmp_path):
 
     assert not [cell for cell in person.values() if cell in text]
     assert desk.folder.as_posix() not in text
+
+
+@pytest.mark.parametrize("billed", [Billed.YES, Billed.NO])
+def test_a_report_stays_genuine_when_a_doubt_of_another_job_on_which_its_rows_stand_is_decided(desk, sandbox, billed):
+    sandbox.vendor.script_faults(Rule(fault=Fault.RESET_AFTER, at=(1,), billed=True))
+    first = desk.verify(rows(2))
+    job = desk.verify(rows(3)).job
+    path = report_job(job, desk.folder / "report.json", desk.session(), lang=Lang.EN)
+    proof = write_proof(prove_row(job, 2, desk.session()), desk.folder / "row.json")
+    with open_realm(desk.home, simulated=True, clock=desk.clock) as realm:
+        doubts = [one.attempt for one in realm.ledger.usage().doubts() if one.job == first.job]
+        realm.ledger.decide(
+            billed=doubts if billed is Billed.YES else [],
+            not_billed=doubts if billed is Billed.NO else [],
+            statements=[],
+            now=realm.clock.now(),
+            monotonic=realm.clock.monotonic(),
+        )
+
+    for kept in (path, proof):
+        found = check_report(kept, desk.session(), key=None)
+        assert found.wrong == []
+        assert any(note.startswith("The vendor's usage has decided asks of other jobs") for note in found.notes)
+    forged = json.loads(path.read_bytes())
+    forged["asks"]["billed"] += 1
+    path.write_text(json.dumps(forged), "utf-8")
+    assert not check_report(path, desk.session(), key=None).is_genuine

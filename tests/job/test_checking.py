@@ -20,7 +20,8 @@ from openpyxl import load_workbook
 
 from batchverify.errors import InputError
 from batchverify.job import Bounds, Session
-from batchverify.job.checking import Checked, check_report
+from batchverify.job.checking import check_report
+from batchverify.job.comparing import Checked
 from batchverify.job.reporting import prove_row, report_job, write_proof
 from batchverify.job.retention import forgetting
 from batchverify.report.audit import document_text, signed_bytes

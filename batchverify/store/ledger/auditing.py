@@ -25,6 +25,14 @@ WHERE run = ? AND number > ? ORDER BY number LIMIT {PAGE}
 _ERASED = "SELECT count(*) FROM attempt WHERE run = ? AND erased_at IS NOT NULL"
 
 
+# By other jobs: what is decided of a job's own asks stands in its own chains.
+_DECIDED = """
+SELECT 1 FROM event JOIN run ON run.number = event.run WHERE transition IN ('reconciled', 'priced')
+  AND run.job <> (SELECT job FROM run WHERE number = ?1) AND at > (SELECT coalesce(ended_at, started_at) FROM run WHERE number = ?1)
+LIMIT 1
+"""
+
+
 class AttemptLine(NamedTuple):
     """An attempt in the ledger's own words; times are microseconds UTC."""
 
@@ -71,6 +79,10 @@ class AuditBook:
     def reconciled(self, run: str) -> dict[Billed, int]:
         """Count the attempts of a run that the vendor's usage decided, by whether they were billed."""
         return {billed_of(word): count for word, count in self._fetch(_RECONCILED, (self._number(run),))}
+
+    def was_decided_elsewhere(self, run: str) -> bool:
+        """Tell whether the vendor's usage has decided asks of other jobs after a run, on which rows of its job may stand."""
+        return bool(self._fetch(_DECIDED, (self._number(run),)))
 
     def erased(self, run: str) -> int:
         """Count the attempts of a run whose question was purged or forgotten."""
