@@ -48,7 +48,9 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
                 what=what, is_well=not damages, detail="; ".join(damages) or f"{len(realm.ledger.jobs())} jobs, no damage."
             )
             runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
-            broken = [run.id for run in runs if not realm.ledger.audit().verify_chain(run.id) or realm.ledger.audit().misfits(run.id)]
+            broken = [
+                run.id for run in runs if not realm.ledger.audit().verify_chain(run.id) or realm.ledger.audit().misfits(run.id)
+            ]
             if not realm.ledger.retention().chain_holds():
                 broken.append("the chain of erasures")
             detail = (

@@ -197,7 +197,11 @@ def holdings(session: Session) -> Holdings:
     """Look at the wallet."""
     now = session.clock.now()
     with _wallet(session) as realm:
-        packages, wallet, readings = realm.ledger.bought().packages(), realm.ledger.wallet(now=now), realm.ledger.bought().readings()
+        packages, wallet, readings = (
+            realm.ledger.bought().packages(),
+            realm.ledger.wallet(now=now),
+            realm.ledger.bought().readings(),
+        )
     return Holdings(
         packages=tuple(sorted(packages, key=lambda package: (package.bought_at, package.number), reverse=True)),
         wallet=wallet,
