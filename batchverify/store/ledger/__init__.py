@@ -33,7 +33,7 @@ from batchverify.store.ledger.shapes import (
     Wallet,
     Want,
 )
-from batchverify.store.ledger.usage import Doubt, Statement, Use, UsageBook
+from batchverify.store.ledger.usage import Doubt, Statement, UsageBook, Use
 
 __all__ = [
     "BillRow",
