@@ -15,7 +15,7 @@ from batchverify.rules.canonical import differences
 _MOST_NAMED = 12
 _ERASED_SINCE = "Somebody was forgotten, or old codes were purged, after the report: what depends on rows was not compared."
 _DECIDED_SINCE = (
-    "The vendor's usage has decided asks of other jobs after the report, on which rows of this one may stand: what depends on rows "
+    "Asks of other jobs in doubt were decided or asked again after the report, and rows of this one may stand on them: what depends on rows "
     "was not compared."
 )
 #: What is read off the rows.

@@ -185,8 +185,18 @@ def test_a_report_stays_genuine_when_a_doubt_of_another_job_on_which_its_rows_st
     for kept in (path, proof):
         found = check_report(kept, desk.session(), key=None)
         assert found.wrong == []
-        assert any(note.startswith("The vendor's usage has decided asks of other jobs") for note in found.notes)
+        assert any(note.startswith("Asks of other jobs in doubt were decided") for note in found.notes)
     forged = json.loads(path.read_bytes())
     forged["asks"]["billed"] += 1
     path.write_text(json.dumps(forged), "utf-8")
     assert not check_report(path, desk.session(), key=None).is_genuine
+
+
+def test_a_report_stays_genuine_when_another_job_asks_again_what_is_in_doubt_in_both(desk, sandbox):
+    sandbox.vendor.script_faults(Rule(fault=Fault.RESET_AFTER, at=(1,), billed=True))
+    first = desk.verify(rows(2))
+    path = report_job(desk.verify(rows(3)).job, desk.folder / "report.json", desk.session(), lang=Lang.EN)
+
+    desk.rerun(first.job, what=frozenset({"in_doubt"}))
+
+    assert check_report(path, desk.session(), key=None).wrong == []

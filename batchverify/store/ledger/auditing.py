@@ -27,7 +27,7 @@ _ERASED = "SELECT count(*) FROM attempt WHERE run = ? AND erased_at IS NOT NULL"
 
 # By other jobs: what is decided of a job's own asks stands in its own chains.
 _DECIDED = """
-SELECT 1 FROM event JOIN run ON run.number = event.run WHERE transition IN ('reconciled', 'priced')
+SELECT 1 FROM event JOIN run ON run.number = event.run WHERE transition IN ('reconciled', 'priced', 'released')
   AND run.job <> (SELECT job FROM run WHERE number = ?1) AND at > (SELECT coalesce(ended_at, started_at) FROM run WHERE number = ?1)
 LIMIT 1
 """
@@ -81,7 +81,7 @@ class AuditBook:
         return {billed_of(word): count for word, count in self._fetch(_RECONCILED, (self._number(run),))}
 
     def was_decided_elsewhere(self, run: str) -> bool:
-        """Tell whether the vendor's usage has decided asks of other jobs after a run, on which rows of its job may stand."""
+        """Tell whether asks of other jobs were decided, or let go, after a run: rows of its job may stand on them."""
         return bool(self._fetch(_DECIDED, (self._number(run),)))
 
     def erased(self, run: str) -> int:
