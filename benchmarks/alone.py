@@ -14,13 +14,13 @@ from statistics import fmean
 from typing import Any
 
 _NO_LIMIT = 100_000.0
+_RECOVERY_BATCH = 1_000
 _REQUEST_ID = "0B0C6A5E-0000-4000-8000-000000000001"
 
 
 def gate_cost(*, folder: str, batch: int, asks: int) -> dict[str, Any]:
     """Settle a batch and reserve the next in one durable transaction, over and over."""
-    from batchverify.model import AttemptState, Billed, Product
-    from batchverify.store.ledger import Granted, Settlement, Want
+    from batchverify.store.ledger import Granted
 
     with _a_run(Path(folder)) as (realm, run):
         open_asks: list[int] = []
@@ -28,27 +28,7 @@ def gate_cost(*, folder: str, batch: int, asks: int) -> dict[str, Any]:
         cpu = time.process_time()
         for _ in range(asks // batch):
             now = datetime.now(UTC)
-            wants = [
-                Want(
-                    key=secrets.token_bytes(16),
-                    id_tag=secrets.token_bytes(16),
-                    card_tag=secrets.token_bytes(16),
-                    product=Product.BANK3,
-                )
-                for _ in range(batch)
-            ]
-            settlements = [
-                Settlement(
-                    attempt=number,
-                    state=AttemptState.ANSWERED,
-                    code="01",
-                    billed=Billed.YES,
-                    request_id=_REQUEST_ID,
-                    vendor_at=now,
-                    sealed=bytes(150),
-                )
-                for number in open_asks
-            ]
+            wants, settlements = _wants(batch), _answers(open_asks, now)
             with realm.ledger.transaction(now=now, monotonic=time.monotonic()) as gate:
                 gate.settle(settlements)
                 grants = gate.reserve(run, wants)
@@ -58,6 +38,24 @@ def gate_cost(*, folder: str, batch: int, asks: int) -> dict[str, Any]:
             assert len(open_asks) == batch
         cpu = time.process_time() - cpu
     return {"cpu_us": cpu / len(commits) / batch * 1e6, "commit_ms": fmean(commits) * 1e3}
+
+
+def recovery(*, folder: str, asks: int) -> dict[str, Any]:
+    """What opening a home costs after a run died: half of its asks were settled, half were open."""
+    from batchverify.store.ledger import Granted
+
+    with _a_run(Path(folder)) as (realm, run):
+        for start in range(0, asks, _RECOVERY_BATCH):
+            now, wants = datetime.now(UTC), _wants(min(_RECOVERY_BATCH, asks - start))
+            with realm.ledger.transaction(now=now, monotonic=time.monotonic()) as gate:
+                granted = [grant.attempt for grant in gate.reserve(run, wants) if isinstance(grant, Granted)]
+                if start < asks // 2:
+                    gate.settle(_answers(granted, now))
+        started = time.perf_counter()
+        found = realm.ledger.recover(now=datetime.now(UTC), monotonic=time.monotonic(), boot="", is_dead=lambda _: True)
+        wall = time.perf_counter() - started
+    assert found == asks - asks // 2
+    return {"wall_seconds": wall, "in_doubt": found}
 
 
 def gate_wait(*, folder: str, asks: int, slower_ms: float, concurrency: int = 200) -> dict[str, Any]:
@@ -142,6 +140,24 @@ class _SlowDisk:
             yield gate
             time.sleep(self._seconds)
         self.commits.append(time.perf_counter() - started)
+
+
+def _wants(count: int) -> list[Any]:
+    """Questions that nobody asked before."""
+    from batchverify.model import Product
+    from batchverify.store.ledger import Want
+
+    tags = iter(lambda: secrets.token_bytes(16), b"")
+    return [Want(key=next(tags), id_tag=next(tags), card_tag=next(tags), product=Product.BANK3) for _ in range(count)]
+
+
+def _answers(attempts: list[int], now: datetime) -> list[Any]:
+    """A match for each attempt."""
+    from batchverify.model import AttemptState, Billed
+    from batchverify.store.ledger import Settlement
+
+    answered = {"state": AttemptState.ANSWERED, "code": "01", "billed": Billed.YES, "request_id": _REQUEST_ID}
+    return [Settlement(attempt=number, vendor_at=now, sealed=bytes(150), **answered) for number in attempts]
 
 
 @contextmanager

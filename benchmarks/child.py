@@ -161,7 +161,7 @@ ACTS: dict[str, Callable[..., dict[str, Any]]] = {
     act.__name__: act
     for act in (
         *(job, report, check, httpx_client, bare_client, script),
-        *(alone.gate_cost, alone.gate_wait, alone.plan),
+        *(alone.gate_cost, alone.gate_wait, alone.recovery, alone.plan),
         *(alone.read_ours, alone.read_calamine, alone.write_ours, alone.write_xlsxwriter),
     )
 }

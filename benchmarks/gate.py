@@ -39,3 +39,8 @@ def run(folder: Path, *, rows: int, rounds: int) -> Iterator[Figure]:
         allowed = [one.told["wait_ms_p99"] / (2.5 * one.told["commit_ms"] + 0.5) for one in taken]
         yield figure(f"{where}: p99 / (2.5 commits + 0.5 ms)", allowed, bar=1.0)
         yield figure(f"{where}: asks a second", (one.told["rate"] for one in taken), "/s")
+    count = 10 * rows
+    recovered = [measured("recovery", folder=str(folder / f"recovery-{at}"), asks=count) for at in range(rounds)]
+    yield figure(
+        f"recovery of a dead run, {count:,} asks, half of them open", (one.told["wall_seconds"] for one in recovered), "s", bar=2
+    )
