@@ -266,8 +266,8 @@ class Crew:
                 self._not_before = max(self._not_before, at + seconds)
                 self._rationed_until = at + 1
             case Spent(code=code):
-                # What is in flight may turn out to be free, and then there is room for one more.
-                if not self._flights:
+                # What is in flight, or has just ended and is not settled yet, may turn out to be free: then there is room for one more.
+                if not self._flights and not self._ended:
                     self._reason = self._reason or code
                 else:
                     self._not_before = max(self._not_before, at + _BUSY_SECONDS)
