@@ -72,7 +72,7 @@ def _one_sheet(desk: Desk, *, kills: int, seed: int) -> Findings:
     findings = _judged(desk, last, rows, seed=seed)
     if last.code == _OPEN_ROWS:
         # A person accepts that the rows in doubt may be paid twice: then every row has its answer.
-        after = desk.run(*last.next_arguments, "--yes", "--json")
+        after = desk.run(*last.next_arguments, "--yes", "--json", "--concurrency", str(CONCURRENCY))
         findings.broken += _judged(desk, after, rows, seed=seed).broken
         if after.code != 0:
             findings.broken.append(f"Seed {seed}: the command that goes on ended with {after.code}.")
