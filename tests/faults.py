@@ -10,13 +10,11 @@ import ast
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from batchverify.sandbox.faults import Fault
-
-TESTS = Path(__file__).parent
+from tests.marks import TESTS, Proof, by_row, case_in, marked
 
 _HELD = "in doubt, one ask; never sent again by itself"
 _FREE = "not billed; asked again later, each attempt one ask"
@@ -138,38 +136,19 @@ def proves_each(struck: Mapping[Fault, Danger]) -> pytest.MarkDecorator:
     return pytest.mark.fault(*struck.values(), case="")
 
 
-class Proof(NamedTuple):
-    """A test that proves a row: its file below `tests`, and its name with the id of the case."""
-
-    file: str
-    name: str
-
-
 def proofs(folder: Path = TESTS) -> dict[Danger, list[Proof]]:
     """Read from the source which tests prove which rows, in the order of the rows and of the files."""
-    found: dict[Danger, list[Proof]] = {danger: [] for danger in Danger}
-    for path in sorted(folder.rglob("test_*.py")):
-        text = path.read_text("utf-8")
-        if "@proves" not in text:
-            continue
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for danger, case in _marks(node):
-                    name = f"{node.name}[{case}]" if case else node.name
-                    found[danger].append(Proof(file=path.relative_to(folder).as_posix(), name=name))
-    return found
+    return by_row(Danger, marked(_read, by="proves", folder=folder))
 
 
-def _marks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[Danger, str]]:
-    for mark in test.decorator_list:
-        match mark:
-            case ast.Call(func=ast.Name(id="proves"), args=args, keywords=keywords):
-                case = next((ast.literal_eval(word.value) for word in keywords if word.arg == "case"), "")
-                for arg in args:
-                    if not isinstance(arg, ast.Attribute):
-                        raise TypeError(f"{test.name} does not name the rows it proves as Danger.X.")
-                    yield Danger[arg.attr], case
-            case ast.Call(func=ast.Name(id="proves_each"), args=[ast.Name(id="STRUCK")]):
-                yield from ((danger, fault.value) for fault, danger in STRUCK.items())
-            case _:
-                pass
+def _read(mark: ast.expr, test: str) -> Iterator[tuple[Danger, str]]:
+    match mark:
+        case ast.Call(func=ast.Name(id="proves"), args=args, keywords=keywords):
+            for arg in args:
+                if not isinstance(arg, ast.Attribute):
+                    raise TypeError(f"{test} does not name the rows it proves as Danger.X.")
+                yield Danger[arg.attr], case_in(keywords)
+        case ast.Call(func=ast.Name(id="proves_each"), args=[ast.Name(id="STRUCK")]):
+            yield from ((danger, fault.value) for fault, danger in STRUCK.items())
+        case _:
+            pass

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.faults import TESTS, Danger, Proof, proofs, proves
-
-ROOT = Path(__file__).parent.parent
+from tests.faults import Danger, proofs, proves
+from tests.marks import TESTS, Proof, not_collected
 
 
 def test_every_fault_of_the_matrix_has_a_test_that_proves_it():
@@ -24,49 +19,9 @@ def test_no_two_rows_speak_of_one_fault():
 @pytest.mark.slow
 def test_every_proof_that_the_matrix_names_is_a_test_that_pytest_finds():
     named = {proof for found in proofs().values() for proof in found}
-    listed = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--collect-only",
-            "-q",
-            "-m",
-            "fault",
-            *sorted({f"tests/{proof.file}" for proof in named}),
-        ],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-        cwd=ROOT,
-    )
-    collected: dict[tuple[str, str], set[str]] = {}
-    for line in listed.stdout.splitlines():
-        if "::" in line:
-            file, name, case = split(line)
-            collected.setdefault((file, name), set()).add(case)
 
-    assert len(collected) > 30
-    missing = [proof for proof in named if not is_found(proof, collected)]
-    assert missing == []
-    # And no marked test is forgotten by the reader of the source.
-    assert {(proof.file, proof.name.partition("[")[0]) for proof in named} == set(collected)
-
-
-def split(line: str) -> tuple[str, str, str]:
-    """Take a node id apart: file below tests, name, id of the case."""
-    file, _, test = line.partition("::")
-    name, _, case = test.partition("[")
-    return file.removeprefix("tests/"), name, case.removesuffix("]")
-
-
-def is_found(proof: Proof, collected: dict[tuple[str, str], set[str]]) -> bool:
-    """Tell whether a proof is collected; a fixture's parameter may stand before its case."""
-    name, _, case = proof.name.partition("[")
-    cases = collected.get((proof.file, name), set())
-    wanted = case.removesuffix("]")
-    return bool(cases) if not wanted else any(found == wanted or found.endswith(f"-{wanted}") for found in cases)
+    assert len(named) > 30
+    assert not_collected(named, mark="fault") == []
 
 
 def test_a_mark_that_names_no_row_is_refused(tmp_path):

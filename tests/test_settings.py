@@ -9,6 +9,7 @@ import pytest
 from batchverify.errors import SettingsError
 from batchverify.model import Billed, CheckLevel, Secret
 from batchverify.settings import VENDOR_ENDPOINT, app_code, clear_app_code, home_folder, load_settings, store_app_code
+from tests.threats import guards
 
 CANARY = "canary-5e3d"
 
@@ -40,6 +41,7 @@ def test_an_option_of_none_was_not_given(home, monkeypatch):
     assert load_settings(home=home, operator=None).operator == "甲"
 
 
+@guards("logs")
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
@@ -138,6 +140,7 @@ def test_the_app_code_is_kept_in_a_file_that_only_its_owner_reads(home):
     assert sorted(path.name for path in home.iterdir()) == ["appcode"]
 
 
+@guards("app-code")
 def test_an_app_code_that_others_may_read_is_refused(home):
     store_app_code(Secret("secret"), home)
     (home / "appcode").chmod(0o644)
@@ -170,6 +173,7 @@ def test_an_app_code_file_of_odd_bytes_is_refused_and_no_crash(home):
         app_code(load_settings(home=home), home)
 
 
+@guards("endpoints")
 @pytest.mark.parametrize(
     "name", ["endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint", "alert_urls", "approval", "keep_codes_days"]
 )

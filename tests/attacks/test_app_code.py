@@ -7,10 +7,12 @@ from batchverify.model import Secret
 from batchverify.settings import app_code, load_settings, store_app_code
 from batchverify.store.ledger import Ledger
 from tests.builders import rows
+from tests.threats import guards
 
 ODD = ["", " ", "a b", "CANARY\r\nX-Evil: 1", "CANARY\x00", "甲CANARY", "CANARY\x7f"]
 
 
+@guards("app-code")
 @pytest.mark.parametrize("code", ODD)
 def test_it_is_refused_before_anything_is_written_or_sent(desk, sandbox, code):
     onlooker = desk.onlooker
@@ -32,6 +34,7 @@ def test_one_that_was_kept_is_refused_too(home, code):
         app_code(load_settings(home=home), home)
 
 
+@guards("app-code")
 def test_settings_show_no_app_code(home, monkeypatch):
     monkeypatch.setenv("BATCHVERIFY_APPCODE", "CANARY")
     settings = load_settings(home=home)

@@ -17,6 +17,7 @@ from batchverify.sandbox import Fault, Rule
 from batchverify.tables.usage_export import counts_of, read_usage
 from tests.builders import rows
 from tests.campaigns.month import LeapingClock, TimedDesk
+from tests.threats import guards
 
 MIDDAY = datetime(2027, 3, 1, 12, 5, tzinfo=BEIJING)
 DAY = timedelta(days=1)
@@ -65,6 +66,7 @@ def lost(at=1, *, billed=True):
     return Rule(fault=Fault.RESET_AFTER, at=(at,), billed=billed)
 
 
+@guards("hostile-exports")
 def test_an_export_that_lacks_what_surely_was_billed_frees_nothing_elsewhere(desk, sandbox, clock, tmp_path):
     """The export of one of two packages, or of another product: the doubt was billed on the other one."""
     desk.verify(rows(3))
@@ -201,6 +203,7 @@ def test_one_package_exported_twice_over_overlapping_days_frees_nothing(desk, sa
     assert (found.billed, found.not_billed, found.is_explained) == ((), (), False)
 
 
+@guards("hostile-exports")
 def test_the_clock_of_an_export_in_another_time_zone_frees_nothing(desk, sandbox, tmp_path):
     """A spreadsheet program that shows the windows in UTC: eight hours before ours."""
     sandbox.vendor.script_faults(lost(2, billed=True))

@@ -22,6 +22,7 @@ from batchverify.model import Billed
 from batchverify.sandbox import Fault, Rule
 from batchverify.words import Lang
 from tests.builders import a_row, rows
+from tests.threats import guards
 
 CELL = "B8"
 
@@ -75,6 +76,7 @@ def as_comment(book):
     book.worksheets[0][CELL].comment = Comment("It is 9,999.", "somebody")
 
 
+@guards("forged-report")
 @pytest.mark.parametrize(
     "change",
     [
@@ -120,6 +122,7 @@ def test_a_formula_that_was_worked_out_to_the_right_figure_is_none(desk, report)
     assert not check_report(report, desk.session(), key=None).is_genuine
 
 
+@guards("forged-report")
 def test_a_picture_over_the_figures_of_a_workbook_is_found(desk, report):
     with ZipFile(report, "a") as book:
         book.writestr("xl/drawings/drawing1.xml", "<xdr:wsDr/>")
@@ -127,6 +130,7 @@ def test_a_picture_over_the_figures_of_a_workbook_is_found(desk, report):
     assert "pictures or comments" in check_report(report, desk.session(), key=None).wrong[0]
 
 
+@guards("forged-report")
 def test_a_report_of_another_job_with_this_ones_runs_is_not_genuine(desk):
     documents = []
     for people in (rows(2), rows(2, first=9)):
@@ -144,6 +148,7 @@ def test_a_report_of_another_job_with_this_ones_runs_is_not_genuine(desk):
             assert not check_report(path, desk.session(), key=None).is_genuine, part
 
 
+@guards("forged-report")
 def test_a_report_with_a_word_twice_is_none(desk):
     path = report_job(desk.verify(rows(2)).job, desk.folder / "one.json", desk.session(), lang=Lang.EN)
     text = path.read_text("utf-8")

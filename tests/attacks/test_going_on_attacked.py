@@ -12,6 +12,7 @@ from batchverify.job.retention import forgetting
 from batchverify.rules.subject import numbers_of
 from batchverify.sandbox import Fault, Rule
 from tests.builders import a_row, an_id, read_rows, rows
+from tests.threats import guards
 
 
 def rewritten(path, change, *, name=None):
@@ -50,6 +51,7 @@ def all_twice(table):
     return table + table
 
 
+@guards("hostile-exports")
 @pytest.mark.parametrize("change", [everybody_has_the_first_mark, marks_turned_round, verdicts_turned_round, no_marks, all_twice])
 @pytest.mark.parametrize("origin_is_gone", [False, True])
 def test_tampering_with_what_is_ours_buys_nothing_and_moves_no_verdict(desk, sandbox, change, origin_is_gone):
@@ -117,6 +119,7 @@ def test_a_cap_on_a_file_that_came_back_is_the_cap(desk, sandbox):
     assert (result.counts(), sandbox.bill.total()) == ({"matched": 3, "not_run": 3}, 3)
 
 
+@guards("hostile-exports")
 def test_a_file_that_names_a_job_of_another_home_is_refused_before_anything_is_sent(desk, sandbox):
     first = desk.verify(rows(2))
     back = rewritten(first.path, lambda table: [row | {"bv_row": "j-aaaaaaaa/2/00000000"} for row in table], name="back.csv")

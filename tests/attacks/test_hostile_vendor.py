@@ -9,6 +9,7 @@ import pytest
 
 from batchverify.job import Delivery, Options
 from tests.builders import rows
+from tests.threats import guards
 
 TEXTS = (
     "=HYPERLINK(1)",
@@ -50,6 +51,7 @@ def vendor():
         server.shutdown()
 
 
+@guards("formulas", "hostile-answers")
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize("source", ["csv", "xlsx"])
 def test_no_text_of_an_answer_breaks_the_result_or_is_a_formula(desk, vendor, source, kind):

@@ -8,6 +8,7 @@ import pytest
 from batchverify.errors import HomeError
 from batchverify.job import Delivery, Options
 from tests.builders import rows
+from tests.threats import guards
 
 
 def test_a_ledger_that_is_gone_is_not_made_anew_beside_its_key(desk, sandbox):
@@ -22,6 +23,7 @@ def test_a_ledger_that_is_gone_is_not_made_anew_beside_its_key(desk, sandbox):
     assert sandbox.bill.total() == 3
 
 
+@guards("edited-ledger", "sealed")
 def test_an_attempt_that_was_changed_by_hand_opens_no_other_answer(desk, sandbox):
     result = desk.verify(rows(2))
     with sqlite3.connect(desk.home / "sandbox" / "ledger.sqlite") as con:

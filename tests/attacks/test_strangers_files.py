@@ -4,8 +4,10 @@ import pytest
 
 from batchverify.errors import SettingsError
 from batchverify.settings import load_settings
+from tests.threats import guards
 
 
+@guards("endpoints")
 @pytest.mark.parametrize(
     "line",
     [

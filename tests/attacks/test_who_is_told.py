@@ -19,6 +19,7 @@ from batchverify.rules.subject import numbers_of
 from batchverify.sandbox import Fault, Rule
 from batchverify.words import Lang
 from tests.builders import a_card, a_row, an_id, rows
+from tests.threats import guards
 
 PERSON = a_row(1)
 CANARY = [PERSON["name"], PERSON["idCard"], PERSON["accountNo"], PERSON["idCard"][6:14]]
@@ -45,6 +46,7 @@ def all_that_is_new(desk, sandbox):
     return first, shown
 
 
+@guards("logs")
 def test_nothing_new_logs_or_shows_a_person(desk, sandbox, caplog):
     caplog.set_level(logging.DEBUG)
 
@@ -89,6 +91,7 @@ def test_a_second_column_of_numbers_does_not_split_a_bill_by_persons(desk, sandb
         assert not [row[column] for row in people if row[column] in told]
 
 
+@guards("logs")
 def test_no_error_of_the_newer_commands_names_a_person(desk, sandbox):
     first, _ = all_that_is_new(desk, sandbox)
     said = []

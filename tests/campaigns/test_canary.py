@@ -12,6 +12,7 @@ from batchverify.sandbox.faults import Fault
 from tests.campaigns.canary import search_for
 from tests.campaigns.people import Person, card_number, id_number, write_sheet
 from tests.campaigns.processes import Desk, VendorProcess, ended, wait_until
+from tests.threats import guards
 
 APP_CODE = "c4naryc0de7f3e9a1b5d8c2604fedcba9"
 # Match, mismatch, 202 unverifiable, 203 locked, 204 and 206 invalid.
@@ -79,6 +80,7 @@ class _Theater:
         return [*options, *([] if name == "-" else [f"{name}.csv"]), "--log-level", "debug", "--log-file", "debug.log"]
 
 
+@guards("logs", "home-bytes")
 @pytest.mark.slow
 def test_nobody_stands_anywhere_but_in_sheet_and_result(tmp_path, capsys):
     with VendorProcess("--app-code", APP_CODE, "--latency-ms", "5") as vendor:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.campaigns.people import people, write_sheet
+from tests.threats import guards
 
 
+@guards("tracebacks")
 def test_a_bug_shows_no_value_and_ends_with_1(tmp_path, monkeypatch, capsys):
     """The bug is planted where a row becomes a question, with the row in its message and in what it came from."""
     from batchverify.cli import main

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from batchverify.cli.main import cli
+from tests.threats import guards
 
 WORDS = {
     "inspect": "Show what is in FILE: sheets, columns, masked examples. Free.",
@@ -68,6 +69,7 @@ def test_every_option_that_shows_says_what_it_does():
     assert silent <= {"--log-level"}
 
 
+@guards("arguments", "app-code")
 def test_no_option_takes_a_secret():
     options = {text for command in COMMANDS.values() for option in command.params for text in option.opts}
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.builders import a_row, a_sheet, read_rows, rows
 from tests.protected import PASSWORD, opened, plain_copy, protect
+from tests.threats import guards
 
 NOTHING_WRITTEN = ["home", "people.xlsx", "temporary"]
 
@@ -218,6 +219,7 @@ def test_a_protected_and_split_result_is_named_file_by_file_and_dropped_in_again
     ]
 
 
+@guards("passwords", "logs")
 def test_no_password_is_in_the_log_at_its_loudest_or_in_any_file(desk):
     a_protected_sheet(desk)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.campaigns.people import HEADER, people, write_sheet
+from tests.threats import guards
 
 _BINARY = bytes(range(256)) * 20
 _USELESS = "部门,工号\n财务,00123\n"
@@ -138,6 +139,7 @@ def test_a_settings_file_that_is_no_toml_is_refused(desk):
     assert "Error: A settings file is not valid TOML:" in refused.err
 
 
+@guards("endpoints")
 def test_an_endpoint_that_may_not_be_asked_is_refused(desk, vendor):
     write_sheet(desk.folder / "people.csv", people(1))
 
@@ -160,6 +162,7 @@ def test_without_an_app_code_nothing_is_asked(desk, vendor):
     )
 
 
+@guards("modes")
 def test_a_home_that_is_a_file_or_open_to_others_ends_with_5(desk, vendor):
     write_sheet(desk.folder / "people.csv", people(1))
     (desk.folder / "home").mkdir(mode=0o755)

@@ -7,9 +7,11 @@ from batchverify.sandbox import Fault, Rule
 from tests.builders import a_row
 from tests.faults import STRUCK, proves_each
 from tests.job.test_statuses import FAULTS
+from tests.threats import guards
 
 
 @pytest.mark.parametrize("fault", Fault)
+@guards("redirects", case="redirect")
 @proves_each(STRUCK)
 def test_each_attempt_is_one_ask_and_a_doubt_is_held(desk, sandbox, fault):
     status, code, attempts = FAULTS[fault]

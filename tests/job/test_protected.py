@@ -15,6 +15,7 @@ from batchverify.tables.passwords import Passwords
 from batchverify.words import Lang
 from tests.builders import a_row, a_sheet, read_rows, rows
 from tests.protected import PASSWORD, opened, plain_copy, protect
+from tests.threats import guards
 
 PROTECTED = Options(delivery=Delivery(protect=True))
 
@@ -201,6 +202,7 @@ def test_a_protected_result_dropped_in_again_asks_for_its_password_and_buys_noth
     assert [row["bv_status"] for row in read_rows(plain_copy(again.path))] == ["matched", "mismatched"]
 
 
+@guards("masks", "passwords")
 def test_a_masked_and_protected_result_is_both(desk):
     desk.passwords = Owner(new=PASSWORD)
 

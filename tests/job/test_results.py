@@ -16,6 +16,7 @@ from batchverify.store.ledger import Ledger
 from batchverify.words import RESULT_COLUMNS, Lang
 from tests.builders import a_row, an_id, enter_package, read_rows, rows
 from tests.faults import Danger, proves
+from tests.threats import guards
 
 FOREIGN = ("NA", "00123", "=1+1", "1E5", "", "null", " 留 空 ", "1,5", "'x")
 
@@ -230,6 +231,7 @@ def test_labels_are_chinese_where_chinese_is_wanted(desk):
     assert result.rows[0]["核验结果"] == "一致"
 
 
+@guards("masks")
 def test_a_masked_result_shows_no_number(desk):
     result = desk.verify(rows(2), options=Options(delivery=Delivery(mask=True)))
 
@@ -247,6 +249,7 @@ def test_a_chosen_column_is_read_in_place_of_a_guessed_one(desk):
     assert result.json["asks"]["sent"] == 1
 
 
+@guards("home-bytes")
 def test_the_home_holds_no_person_and_no_app_code(desk, sandbox):
     people = [a_row(person, name="测试丙") for person in range(1, 30)]
     desk.verify(people, app_code="sandbox")

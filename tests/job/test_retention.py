@@ -26,6 +26,7 @@ from batchverify.store.ledger.rows import micros
 from batchverify.store.signing import is_signed
 from batchverify.tables.passwords import Passwords
 from tests.builders import a_card, a_row, a_sheet, an_id, read_rows, rows
+from tests.threats import guards
 
 
 @dataclass
@@ -82,6 +83,7 @@ def files_with(desk, needles):
     )
 
 
+@guards("erasure")
 def test_no_byte_of_whoever_was_forgotten_is_left_in_any_file_of_the_home(desk):
     desk.verify(rows(30))
     needles = {person: bytes_of(desk, person) for person in (7, 8)}
@@ -316,6 +318,7 @@ def test_nobody_is_forgotten_while_a_run_could_ask_about_them(desk):
     assert forget(desk, an_id(1)).document["sandbox"]["erased"]["codes"] == 1
 
 
+@guards("erasure")
 def test_answers_go_after_30_days_and_codes_after_180_with_every_byte(desk, sandbox):
     first = desk.verify(rows(3))
     needles = bytes_of(desk, 1)

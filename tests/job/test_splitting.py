@@ -15,6 +15,7 @@ from batchverify.tables.passwords import Passwords
 from batchverify.words import RESULT_COLUMNS, Lang
 from tests.builders import a_row, read_rows, rows
 from tests.protected import PASSWORD, opened, plain_copy
+from tests.threats import guards
 
 SPLIT = Options(delivery=Delivery(split=True))
 PEOPLE = [a_row(1, 部门="甲"), a_row(2, verdict="02", 部门="乙"), a_row(3, idCard="", 部门="甲"), a_row(1, 部门="乙")]
@@ -168,6 +169,7 @@ def test_a_corrected_row_of_the_file_of_blocked_rows_is_asked(desk, sandbox):
     assert sandbox.bill.total() == 3
 
 
+@guards("masks")
 def test_masked_files_of_statuses_show_no_number(desk):
     result = desk.verify(desk.sheet(rows(2), kind="xlsx"), options=Options(delivery=Delivery(split=True, mask=True)))
 

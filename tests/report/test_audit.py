@@ -29,6 +29,7 @@ from batchverify.store.signing import is_signed
 from batchverify.tables.our_book import book_bytes, texts_of_sheets
 from batchverify.words import Lang, label_of_status
 from tests.report.reports import SIGNER, a_document, a_report, a_run, a_summary
+from tests.threats import guards
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -362,6 +363,7 @@ def test_a_large_document_is_cut_into_cells_that_excel_can_hold():
     assert "".join(str(piece) for piece in pieces) == canonical(document).decode()
 
 
+@guards("formulas")
 def test_no_cell_of_the_workbook_is_a_formula():
     book = load_workbook(BytesIO(book_bytes(book_of(hostile_document(), Lang.EN))))
 

@@ -11,6 +11,7 @@ from batchverify.errors import HomeError
 from batchverify.model import Attempt, AttemptState, Billed, Product
 from batchverify.store.cache import Cache, RawDisk
 from batchverify.store.vault import Vault
+from tests.threats import guards
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 vault = Vault(b"m" * 32)
@@ -98,6 +99,7 @@ class Trap:
         return Trap.sprung.append, ("sprung",)
 
 
+@guards("pickle")
 @pytest.mark.parametrize("mode", [4, 1, 2, 3])
 def test_a_planted_pickle_is_a_miss_and_nothing_runs(cache, mode):
     """CVE-2025-69872: whoever can write the cache's folder could run code through diskcache's own Disk."""
@@ -108,6 +110,7 @@ def test_a_planted_pickle_is_a_miss_and_nothing_runs(cache, mode):
     assert Trap.sprung == []
 
 
+@guards("pickle")
 def test_a_planted_file_name_is_a_miss(cache, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
     cache.put_many([an_attempt()])
@@ -116,6 +119,7 @@ def test_a_planted_file_name_is_a_miss(cache, tmp_path):
     assert cache.get_many([an_attempt().key]) == {}
 
 
+@guards("pickle")
 def test_a_planted_key_is_never_unpickled(cache):
     cache.put_many([an_attempt()])
     change(cache, "UPDATE Cache SET raw = 0, key = ?", pickle.dumps(Trap()))
@@ -145,6 +149,7 @@ def test_a_key_comes_back_as_it_went_in(cache):
     assert list(cache._store) == [an_attempt().key]
 
 
+@guards("sealed")
 def test_an_entry_that_was_changed_moved_or_cut_is_a_miss(cache):
     cache.put_many([an_attempt(1), an_attempt(2), an_attempt(3), an_attempt(4)])
     entries = {number: cache._store.get(an_attempt(number).key) for number in range(1, 5)}

@@ -11,10 +11,12 @@ from batchverify.store import files
 from batchverify.store.files import create_once, write_synced
 from batchverify.store.home import Home, boot_id
 from tests.faults import Danger, proves
+from tests.threats import guards
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and flock are POSIX")
 
 
+@guards("modes")
 @posix
 def test_a_home_and_its_folders_are_private_whatever_the_umask(tmp_path):
     before = os.umask(0)
@@ -30,6 +32,7 @@ def test_a_home_and_its_folders_are_private_whatever_the_umask(tmp_path):
     assert Home.open(home.path) == home
 
 
+@guards("modes")
 @posix
 def test_a_home_that_lets_others_in_is_refused_with_the_remedy(tmp_path):
     Home.open(tmp_path / "home")
@@ -39,6 +42,7 @@ def test_a_home_that_lets_others_in_is_refused_with_the_remedy(tmp_path):
         Home.open(tmp_path / "home")
 
 
+@guards("links")
 def test_a_home_that_is_a_file_or_a_link_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(HomeError, match="is not a folder of its own but a file or a link"):
@@ -50,6 +54,7 @@ def test_a_home_that_is_a_file_or_a_link_is_refused(tmp_path):
         Home.open(tmp_path / "link")
 
 
+@guards("modes")
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
 def test_a_home_of_another_user_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from batchverify.errors import HomeError
 from batchverify.model import Answer
 from batchverify.store.ledger import Ledger
 from batchverify.store.vault import Vault
+from tests.threats import guards
 
 MATCH = Answer(
     status="01",
@@ -52,6 +53,7 @@ def test_threads_that_start_at_once_agree_on_one_key(tmp_path, ledger):
     assert len({vault.mark for vault in vaults}) == 1
 
 
+@guards("lost-key")
 def test_a_lost_key_is_never_made_anew(tmp_path, ledger):
     Vault.open(tmp_path / "master.key", ledger=ledger)
     (tmp_path / "master.key").unlink()
@@ -63,6 +65,7 @@ def test_a_lost_key_is_never_made_anew(tmp_path, ledger):
     assert not (tmp_path / "master.key").exists()
 
 
+@guards("lost-key")
 def test_the_key_of_another_ledger_is_refused(tmp_path, ledger):
     Vault.open(tmp_path / "master.key", ledger=ledger)
     (tmp_path / "master.key").write_bytes(b"x" * 32)
@@ -71,6 +74,7 @@ def test_the_key_of_another_ledger_is_refused(tmp_path, ledger):
         Vault.open(tmp_path / "master.key", ledger=ledger)
 
 
+@guards("lost-key")
 @pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33])
 def test_a_damaged_key_is_refused(tmp_path, ledger, content):
     Vault.open(tmp_path / "master.key", ledger=ledger)
@@ -80,6 +84,7 @@ def test_a_damaged_key_is_refused(tmp_path, ledger, content):
         Vault.open(tmp_path / "master.key", ledger=ledger)
 
 
+@guards("lost-key")
 @pytest.mark.skipif(sys.platform == "win32", reason="modes mean nothing on Windows")
 def test_a_key_that_others_may_read_or_that_is_a_link_is_refused(tmp_path, ledger):
     key_file = tmp_path / "master.key"
@@ -143,6 +148,7 @@ def test_a_sealed_answer_of_format_1_opens_for_ever():
     assert vault.open_sealed(b"k" * 16, bytes.fromhex(FROZEN)) == MATCH
 
 
+@guards("sealed")
 @pytest.mark.parametrize("position", [1, 13, 30, -1])
 def test_a_changed_answer_does_not_open(position):
     sealed = bytearray(vault.seal(b"k" * 16, MATCH))
@@ -159,6 +165,7 @@ def test_a_cut_answer_does_not_open(sealed):
         vault.open_sealed(b"k" * 16, sealed)
 
 
+@guards("sealed")
 def test_an_answer_opens_under_no_other_key_and_in_no_other_vault():
     sealed = vault.seal(b"k" * 16, MATCH)
 

@@ -10,6 +10,7 @@ from batchverify.rules.id_number import check_character
 from batchverify.tables.columns import ColumnMap, choose_columns, is_asked, is_other_certificate, values_of
 from batchverify.tables.headers import find_header, header_score, normalise_header, scores_of
 from batchverify.tables.reader import open_table
+from tests.threats import guards
 
 BOTH = (Field.NAME, Field.ID_CARD)
 BANK3 = (*BOTH, Field.ACCOUNT_NO)
@@ -187,6 +188,7 @@ def test_a_header_that_stands_twice_is_named_by_letters(table_of):
         choose_columns(table, wanted=BOTH, mapping={Field.ID_CARD: "号"})
 
 
+@guards("forbidden-columns")
 @pytest.mark.parametrize(
     "header", ["CVN", "CVV2", "有效期", "卡有效期（月/年）", "密码", "支付密码", "Password", "exp_date", "PIN"]
 )

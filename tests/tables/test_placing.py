@@ -14,8 +14,10 @@ import pytest
 
 from batchverify.errors import HomeError, InputError
 from batchverify.tables.placing import check_target, place
+from tests.threats import guards
 
 
+@guards("modes")
 def test_the_file_is_private_and_its_digest_is_that_of_its_bytes(tmp_path):
     placed = place(tmp_path / "a.csv", lambda out: out.write(b"abc") and None)
 
@@ -60,6 +62,7 @@ def test_a_full_disk_says_that_nothing_is_lost(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@guards("links")
 @pytest.mark.parametrize("kind", ["same", "symbolic", "hard"])
 def test_the_input_is_never_written_to(tmp_path, kind):
     source = tmp_path / "in.csv"

@@ -23,6 +23,7 @@ from batchverify.tables.reader import open_table
 from tests.protected import PASSWORD, opened, protect, protect_old
 from tests.tables.test_foreign import an_ods, an_xls, an_xlsb
 from tests.tables.test_reader import HEADER, PERSON, workbook
+from tests.threats import guards
 
 #: Enough to be a key of Excel's kind, and opened at once.
 FEW = 50
@@ -162,6 +163,7 @@ def _with_encrypted_content(path: Path) -> bytes:
     return out.getvalue()
 
 
+@guards("passwords")
 @pytest.mark.parametrize("kind", WRITERS)
 def test_what_is_in_a_protected_workbook_never_has_a_name_on_disk(kind, tmp_path):
     path = WRITERS[kind](tmp_path / f"people.{kind}")
@@ -174,6 +176,7 @@ def test_what_is_in_a_protected_workbook_never_has_a_name_on_disk(kind, tmp_path
     assert list(private.iterdir()) == []
 
 
+@guards("arguments", "passwords")
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="Other systems list their processes otherwise.")
 def test_the_list_of_processes_shows_no_password(tmp_path, monkeypatch):
     """The process that opens the workbook is looked at for as long as it works."""
@@ -412,6 +415,7 @@ def test_the_process_that_opens_may_not_use_more_memory_than_it_was_given(tmp_pa
     assert ended.stdout == b""
 
 
+@guards("passwords")
 def test_passwords_show_in_no_representation():
     passwords = Passwords(ask=lambda _: Secret(PASSWORD))
     passwords.keep("ab", Secret(PASSWORD))

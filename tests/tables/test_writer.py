@@ -25,6 +25,7 @@ from batchverify.tables.columns import choose_columns
 from batchverify.tables.reader import Table, open_table
 from batchverify.tables.writer import Written, write_result
 from batchverify.words import RESULT_COLUMNS, Lang
+from tests.threats import guards
 
 HEADER = ["序号", "姓名", "身份证号", "银行卡号", "备注"]
 KEYS = [key for key, _ in RESULT_COLUMNS]
@@ -207,6 +208,7 @@ def test_a_workbook_of_ours_keeps_row_numbers_and_makes_all_text(tmp_path):
     assert sheet["F3"].fill.fgColor.rgb != sheet["F4"].fill.fgColor.rgb
 
 
+@guards("formulas")
 def test_no_cell_of_a_workbook_is_ever_a_formula(tmp_path):
     payloads = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "－1", '=HYPERLINK("http://x")']
     lines = [[str(n), "张三", f"11010119900101{n:03d}X", f"62170000000000{n:05d}", text] for n, text in enumerate(payloads)]
@@ -354,6 +356,7 @@ def test_a_workbook_becomes_csv_with_its_texts_guarded_and_its_rows_numbered(tmp
     )
 
 
+@guards("masks")
 def test_a_masked_result_shows_no_whole_number(tmp_path):
     source = a_workbook(tmp_path / "a.xlsx")
 

@@ -8,6 +8,7 @@ from batchverify.errors import AskError, EchoMismatch, InDoubt
 from batchverify.model import Answer, Product, Query
 from batchverify.rules.verdicts import KNOWN_STATUSES
 from batchverify.vendor.answers import DETAIL_FIELDS, parse_answer
+from tests.threats import guards
 
 ID_CARD = "11010119900101001X"
 CARD = "6217000000000000007"
@@ -114,6 +115,7 @@ def test_escaped_han_is_read_as_what_it_is():
     assert parse(json.dumps(MATCH).encode()) == parse(body(MATCH))
 
 
+@guards("hostile-answers")
 @pytest.mark.parametrize(
     "change",
     [{"idCard": "11010119900101002X"}, {"idCard": ID_CARD.lower()}, {"accountNo": CARD[:-1]}, {"name": "测试 甲"}, {"name": ""}],
@@ -162,6 +164,7 @@ json_values = st.recursive(
 
 
 # The first text of a fresh checkout waits a second for a table of Unicode, which is no fault of the test.
+@guards("hostile-answers")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
@@ -180,6 +183,7 @@ def test_whatever_object_comes_it_is_an_answer_to_what_was_asked_or_an_error_of_
     assert answer.details == {name: fields[name] for name in DETAIL_FIELDS if fields.get(name)}
 
 
+@guards("hostile-answers")
 @settings(max_examples=150)
 @given(st.binary(max_size=60) | st.binary(max_size=30).map(lambda noise: body(MATCH)[:40] + noise))
 def test_noise_is_never_an_answer(raw):

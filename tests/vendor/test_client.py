@@ -29,6 +29,7 @@ from batchverify.vendor.client import Client
 from batchverify.vendor.products import parse_endpoint
 from batchverify.vendor.wire import MAX_ANSWER_BYTES
 from tests.faults import Danger, proves
+from tests.threats import guards
 from tests.vendor.raw_answers import APP_CODE, FIELDS, REQUEST_ID, answer, ask_once, chunked, client_of, refused, says, silence
 
 
@@ -275,6 +276,7 @@ def test_a_name_that_does_not_resolve_is_not_sent(run, query, leaks_nothing):
     leaks_nothing(caught.value)
 
 
+@guards("environment")
 def test_proxies_of_the_environment_are_not_used(listen, run, query, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from batchverify.errors import BadRequest, NotSent, SettingsError
 from batchverify.model import Product, Query
 from batchverify.vendor.products import KNOWN_HOSTS, fields_of, parse_endpoint, request_target
+from tests.threats import guards
 
 HOST = "bcard3and4.market.alicloudapi.com"
 LONG_LABEL = "a" * 64
@@ -97,6 +98,7 @@ def test_an_allowed_endpoint_is_read(text, origin):
     assert str(endpoint) == origin
 
 
+@guards("endpoints")
 @pytest.mark.parametrize(("text", "why"), REFUSED)
 def test_any_other_endpoint_is_refused_with_the_reason(text, why):
     with pytest.raises(SettingsError) as caught:

@@ -22,6 +22,7 @@ from batchverify.vendor.products import parse_endpoint
 from batchverify.vendor.wire import tls_context
 from tests.builders import a_row
 from tests.faults import Danger, proves
+from tests.threats import guards
 
 BODY = b'{"status":"01","idCard":"11010119900101001X"}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
@@ -131,6 +132,7 @@ BAD = {
 }
 
 
+@guards("certificates")
 @pytest.mark.parametrize("how", BAD)
 def test_a_server_that_cannot_prove_who_it_is_sees_nothing_of_an_ask(how, authority, listen, run, *, query, leaks_nothing):
     server = listen(tells_what_it_saw if how == "plain port" else answers, BAD[how](authority))
@@ -166,6 +168,7 @@ def test_a_job_tries_a_server_that_cannot_prove_who_it_is_five_times_and_nothing
     assert (asks["sent"], asks["not_billed"]) == (5, 5)
 
 
+@guards("certificates")
 @proves(Danger.TLS_SELF_SIGNED)
 def test_no_option_and_no_setting_looks_away_from_a_certificate():
     options = [option.name or "" for command in every_command(cli) for option in command.params]
@@ -182,6 +185,7 @@ def every_command(group: click.Group) -> Iterator[click.Command]:
             yield from every_command(command)
 
 
+@guards("certificates")
 def test_tls_older_than_1_2_is_not_spoken(authority, listen, run, query):
     context = authority.server_context("localhost")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
@@ -215,6 +219,7 @@ def test_an_answer_that_breaks_off_under_tls_is_in_doubt(ending, authority, list
     leaks_nothing(caught.value)
 
 
+@guards("environment")
 def test_session_keys_are_not_written_where_the_environment_says(authority, listen, run, query, monkeypatch):
     monkeypatch.setenv("SSLKEYLOGFILE", str(authority.folder / "keys"))
 
