@@ -17,9 +17,8 @@ from batchverify.errors import InputError
 
 if TYPE_CHECKING:
     from batchverify.job.reconciling import Reconciliation
-    from batchverify.job.usage import Usage, UsageLine
+    from batchverify.job.usage import Usage
     from batchverify.rules.reconcile import Judgment
-    from batchverify.rules.windows import Window
     from batchverify.settings import Settings
 
 _DATE_ONLY = len("2026-11-24")
@@ -49,25 +48,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "next": ("Go on with", "继续执行"),
     "question": ("Write this down? What was not billed can be asked again.", "是否写入台账？未计费的将可重新核验。"),
     "written": ("Written", "已写入"),
-    "blank": ("(blank)", "（空）"),
-    "no_row": ("(no row any more)", "（已无对应行）"),
     "simulated": ("SIMULATED by the sandbox: this bill means nothing.", "沙箱模拟结果，不具任何效力。"),
 }
-# The console's own words come first in either language: the file lies beside the vendor's.
-_COLUMNS = {
-    "number": ("流水编号 Number", "流水编号"),
-    "window": ("处理时间 Time", "处理时间"),
-    "remark": ("备注 Remark", "备注"),
-    "used": ("消耗 Used", "消耗"),
-    "doubt": ("存疑 In doubt", "存疑"),
-    "day": ("日期 Day", "日期"),
-    "job": ("任务 Job", "任务"),
-    "file": ("文件 File", "文件"),
-    "status": ("核验结果 Status", "核验结果"),
-    "product": ("产品 Product", "产品"),
-}
-_REMARK = "套餐包消耗"
-_SPECIAL = {"": "blank", "\0": "no_row"}
 
 
 class Moment(click.ParamType[datetime]):
@@ -130,9 +112,9 @@ def usage(since: datetime | None, until: datetime | None, by: str, job: str | No
     else:
         found = usage_by_column(session, job, by)
     if export is not None:
-        from batchverify.tables.usage_sheet import write_usage
+        from batchverify.job.usage_table import export_usage
 
-        placed = write_usage(export, *_table(found, lang), title="使用明细")
+        placed = export_usage(found, export, lang)
         say(f"{_word('written', lang)}: {placed.path}", err=True)
     print_out(found.as_json() if given["as_json"] else _usage_text(found, lang))
     return 0
@@ -192,7 +174,9 @@ def _word(name: str, lang: Any, *values: Any) -> str:
 def _usage_text(found: Usage, lang: Any) -> str:
     if not found.lines:
         return _word("none", lang)
-    lines = [f"{_group_text(line, found.by, lang)}  {_used_text(line.certain, line.doubt, lang)}" for line in found.lines]
+    from batchverify.job.usage_table import group_text
+
+    lines = [f"{group_text(line, found.by, lang)}  {_used_text(line.certain, line.doubt, lang)}" for line in found.lines]
     lines = [
         text if line.vendor is None else f"{text}  ({_word('vendor', lang, line.vendor)})"
         for text, line in zip(lines, found.lines, strict=True)
@@ -206,40 +190,6 @@ def _usage_text(found: Usage, lang: Any) -> str:
 def _used_text(certain: int, doubt: int, lang: Any) -> str:
     used = _word("times", lang, certain)
     return f"{used} {_word('in_doubt', lang, doubt)}" if doubt else used
-
-
-def _group_text(line: UsageLine, by: str, lang: Any) -> str:
-    if line.window is not None:
-        return _window_text(line.window)
-    if by == "status":
-        from batchverify.model import RowStatus
-        from batchverify.words import label_of_status
-
-        return label_of_status(RowStatus(line.group), lang)
-    if line.group in _SPECIAL:
-        return _word(_SPECIAL[line.group], lang)
-    return f"{line.group}  {line.file}" if line.file else line.group
-
-
-def _window_text(first: Window, last: Window | None = None) -> str:
-    """The console's own spelling."""
-    return f"{first.start:%Y-%m-%d %H:%M:%S} - {(last or first).end:%Y-%m-%d %H:%M:%S}"
-
-
-def _table(found: Usage, lang: Any) -> tuple[list[str], list[list[str | int]]]:
-    from batchverify.words import Lang
-
-    names = ["number", "window", "remark"] if found.by == "window" else ["job", "file"] if found.by == "job" else [found.by]
-    rows: list[list[str | int]] = []
-    for line in found.lines:
-        if line.window is not None:
-            about = [f"{line.window.start:%Y%m%d%H%M%S}", _window_text(line.window), _REMARK]
-        elif found.by == "job":
-            about = [line.group, line.file]
-        else:
-            about = [_group_text(line, found.by, lang)]
-        rows.append([*about, f"{line.certain}次", f"{line.doubt}次"])
-    return [_COLUMNS[name][lang is Lang.ZH] if name in _COLUMNS else name for name in (*names, "used", "doubt")], rows
 
 
 def _reconciliation_text(found: Reconciliation, lang: Any) -> str:
@@ -260,12 +210,13 @@ def _reconciliation_text(found: Reconciliation, lang: Any) -> str:
 
 
 def _judgment_text(one: Judgment, found: Reconciliation, lang: Any) -> list[str]:
+    from batchverify.job.usage_table import window_text
     from batchverify.words.findings import finding_text
 
     counts = _word("counts", lang, one.vendor, one.certain, one.doubt)
     notes = [_word(name, lang, number) for name, number in (("above", one.above), ("below", one.below)) if number]
     notes += [_word("earlier", lang, found.earlier[window]) for window in one.windows if window in found.earlier]
-    told = f"{_window_text(one.windows[0], one.windows[-1])}  {' · '.join([counts, *notes])}"
+    told = f"{window_text(one.windows[0], one.windows[-1])}  {' · '.join([counts, *notes])}"
     lines = [told, f"    {finding_text(one.finding, lang)}"]
     if one.above and any(found.earlier.get(window, count) < count for window, count in zip(one.windows, one.counts, strict=True)):
         lines.append(f"    {_word('grown', lang)}")
