@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,9 @@ from batchverify.errors import InputError
 
 if TYPE_CHECKING:
     from batchverify.job import Session
+    from batchverify.job.buying import Bought
     from batchverify.rules.invoice import Month
     from batchverify.settings import Settings
-    from batchverify.store.ledger import NewPackage, Purchase
 
 _NUMBER = re.compile(r"\d[\d,_]*")
 _MONTH = re.compile(r"(\d{4})[-/.年]?(\d{1,2})月?")
@@ -107,6 +106,7 @@ quota.add_command(reconcile)
 def add(size: str | None, from_list: str | None, orders: Path | None, **given: Any) -> int:
     """Enter a package of SIZE asks, one of the price list, or all orders of a file."""
     from batchverify.cli.quota_show import entered_text, package_json, shown_id
+    from batchverify.job.buying import package_and_order
     from batchverify.job.wallet import enter_orders, enter_packages
 
     if sum(choice is not None for choice in (size, from_list, orders)) != 1:
@@ -115,7 +115,7 @@ def add(size: str | None, from_list: str | None, orders: Path | None, **given: A
     if orders is not None:
         entered = enter_orders(session, orders)
     else:
-        package, purchase = _bought(size, from_list, given)
+        package, purchase = package_and_order(_bought(size, from_list, given), now=session.clock.now())
         entered = enter_packages(session, [package] * given["count"], purchase=purchase)
     if given["as_json"]:
         packages = [package_json(package) for package in entered.packages]
@@ -285,47 +285,20 @@ def _opened(given: dict[str, Any]) -> tuple[Settings, Session]:
     return settings, session_of(settings, given, Terminal(given, settings))
 
 
-def _bought(size: str | None, from_list: str | None, given: dict[str, Any]) -> tuple[NewPackage, Purchase | None]:
-    """One package from the options, and its order where a number is given."""
-    from batchverify.job.wallet import USUAL_NAME
-    from batchverify.rules.orders import asks_in, listed_package
-    from batchverify.store.ledger import NewPackage, Purchase
+def _bought(size: str | None, from_list: str | None, given: dict[str, Any]) -> Bought:
+    """What the options say was bought."""
+    from batchverify.job.buying import Bought
 
-    spelled = size or from_list or ""
-    listed = listed_package(spelled)
-    asks = listed.asks if listed is not None else asks_in(spelled)
-    if asks is None or (from_list is not None and listed is None):
-        raise InputError(
-            f"{spelled!r} is no package of the price list. Give a SIZE and --price YUAN."
-            if from_list is not None
-            else f"{spelled!r} is no size of a package such as 1000 or 180元/1000次."
-        )
-    # A bare size says nothing of its price: it may have been bought at another one.
-    is_priced = listed is not None and (from_list is not None or "/" in spelled)
-    price: Decimal | None = given["price"] if given["price"] is not None else listed.price if listed and is_priced else None
-    if given["vendor_id"] and given["count"] > 1:
-        raise InputError("An --id is that of one package. Enter several one by one, or leave their IDs out. Nothing was entered.")
-    bought_at: datetime | None = given["bought_at"]
-    package = NewPackage(
-        label=given["name"] or USUAL_NAME,
-        total=asks,
-        used=given["used"],
-        bought_at=bought_at,
-        expires_at=given["until"],
-        price=price,
-        vendor_id=given["vendor_id"].strip(),
-    )
-    if given["order_number"] is None:
-        return package, None
-    if price is None or given["voucher"] > price * given["count"]:
-        raise InputError("An order for the invoice needs its --price, which is no less than the --voucher. Nothing was entered.")
-    from batchverify.job.clock import SystemClock
-
-    purchase = Purchase(
-        order=given["order_number"].strip(),
-        product=given["name"] or USUAL_NAME,
-        paid_at=bought_at or SystemClock().now(),
-        paid=price * given["count"] - given["voucher"],
+    return Bought(
+        size=size or from_list or "",
+        is_listed=from_list is not None,
+        price=given["price"],
         voucher=given["voucher"],
+        order=given["order_number"],
+        bought_at=given["bought_at"],
+        expires_at=given["until"],
+        used=given["used"],
+        count=given["count"],
+        vendor_id=given["vendor_id"],
+        name=given["name"] or "",
     )
-    return package, purchase
