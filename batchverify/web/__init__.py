@@ -1,0 +1,1 @@
+"""The page and the HTTP API: doors to the desk, without rules of their own."""

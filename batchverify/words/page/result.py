@@ -1,0 +1,7 @@
+"""Words of the page: result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, tuple[str, str]] = {}
