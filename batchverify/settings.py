@@ -7,10 +7,12 @@ have come with the spreadsheet: it cannot say where people and AppCode go, nor w
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 import tomllib
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +22,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as Unreadable
 
-from batchverify.errors import SettingsError
+from batchverify.errors import InputError, SettingsError
 from batchverify.model import Billed, CheckLevel, Secret
 
 #: The vendor's own host (VENDOR §1). `http` exists there too and is refused: the query carries a person.
@@ -35,6 +37,7 @@ _NOT_HERE = frozenset(
 )
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
+_SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
 _SPELLED = {"app_code": "BATCHVERIFY_APPCODE"}
 
 
@@ -206,18 +209,64 @@ def keep_billed(home: Path, status: str, billed: Billed) -> Path:
     Raises:
         SettingsError: The file cannot be changed safely. Nothing was written.
     """
+    line = billed_line(status, billed)
+
+    def change(text: str, before: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        after = before | {"billed": before.get("billed", {}) | {status: billed.value}}
+        return _with_billed(text, status, line, is_new="billed" not in before), after
+
+    return _changed(home, change, by_hand=f"Write {line} into its table [billed] yourself.")
+
+
+def keep_settings(home: Path, changes: Mapping[str, str | float | bool | None]) -> Path:
+    """Write settings into the home's `config.toml`; None goes back to the default. Everything else in it stays as it is.
+
+    Raises:
+        SettingsError: A value does not fit, or the file cannot be changed safely. Nothing was written.
+    """
+    load_settings(home=home, **changes)
+    lines = {name: f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in changes.items() if value is not None}
+
+    def change(text: str, before: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        after = {name: value for name, value in (before | dict(changes)).items() if value is not None}
+        return _with_settings(text, lines, forgotten=changes), after
+
+    return _changed(home, change, by_hand=f"Write {'; '.join(lines.values())} into it yourself, above its tables.")
+
+
+def fixed_settings() -> dict[str, str]:
+    """Name the settings that `config.toml` cannot change, since something stronger gives them, and what that is.
+
+    Raises:
+        SettingsError: `batchverify.toml` in the current folder cannot be read.
+    """
+    fixed: dict[str, str] = {}
+    try:
+        here = tomllib.loads(Path("batchverify.toml").read_text("utf-8"))
+    except FileNotFoundError:
+        here = {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"batchverify.toml in the current folder could not be read ({type(error).__name__}). Mend it."
+        ) from None
+    fixed |= {name.lower(): "batchverify.toml" for name in here}
+    given = {name.upper() for name, value in os.environ.items() if value}
+    named = {name: f"BATCHVERIFY_{name.upper()}" for name in Settings.model_fields} | _SPELLED
+    return fixed | {name: variable for name, variable in named.items() if variable in given}
+
+
+def _changed(home: Path, change: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]], *, by_hand: str) -> Path:
+    """Replace `config.toml` in one step by what `change` makes of it, if that says exactly what it should."""
     path = home / "config.toml"
     text = path.read_text("utf-8") if path.exists() else ""
-    line = billed_line(status, billed)
-    by_hand = SettingsError(f"{path} was left as it is. Write {line} into its table [billed] yourself.")
+    refused = SettingsError(f"{path} was left as it is. {by_hand}")
     try:
-        before = tomllib.loads(text)
-        changed = _with_billed(text, status, line, is_new="billed" not in before)
+        changed, wanted = change(text, tomllib.loads(text))
         after = tomllib.loads(changed)
     except tomllib.TOMLDecodeError:
-        raise by_hand from None
-    if after != before | {"billed": before.get("billed", {}) | {status: billed.value}}:
-        raise by_hand
+        raise refused from None
+    if after != wanted:
+        raise refused
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = home / "config.toml.new"
     draft.unlink(missing_ok=True)
@@ -227,6 +276,17 @@ def keep_billed(home: Path, status: str, billed: Billed) -> Path:
         os.fsync(target.fileno())
     draft.replace(path)
     return path
+
+
+def _with_settings(text: str, lines: Mapping[str, str], *, forgotten: Collection[str]) -> str:
+    """Put lines above the first table, in the place of those that say the same settings."""
+    every = text.splitlines()
+    end = next((number for number, one in enumerate(every) if one.lstrip().startswith("[")), len(every))
+    kept = [one for one in every[:end] if one.partition("=")[0].strip().strip("\"'") not in forgotten]
+    while kept and not kept[-1].strip():
+        kept.pop()
+    below = every[end:]
+    return "\n".join([*kept, *lines.values(), *([""] if below else []), *below]) + "\n"
 
 
 def _with_billed(text: str, status: str, line: str, *, is_new: bool) -> str:
@@ -246,6 +306,27 @@ def _sendable(text: str) -> Secret:
     if not text or " " in text or not (text.isascii() and text.isprintable()):
         raise SettingsError("The AppCode is empty or holds a space or a character that no header can carry. Set it again.")
     return Secret(text)
+
+
+def app_code_typed(text: str) -> Secret:
+    """Take an AppCode as somebody has typed or pasted it.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not (text.strip().isascii() and text.strip().isalnum()):
+        raise InputError("That is no AppCode: it has letters and digits only. Copy it from the vendor's console.")
+    return Secret(text.strip())
+
+
+def end_of(code: Secret) -> str:
+    """Give the last four characters of an AppCode, to know it by; none of a short one.
+
+    >>> end_of(Secret("0123456789abcdef0123456789abcdef")), end_of(Secret("sandbox"))
+    ('…cdef', '…')
+    """
+    text = code.reveal()
+    return f"…{text[-4:]}" if len(text) >= _SHOWN_FROM else "…"
 
 
 def store_app_code(code: Secret, home: Path) -> None:

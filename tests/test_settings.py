@@ -8,7 +8,16 @@ import pytest
 
 from batchverify.errors import SettingsError
 from batchverify.model import Billed, CheckLevel, Secret
-from batchverify.settings import VENDOR_ENDPOINT, app_code, clear_app_code, home_folder, load_settings, store_app_code
+from batchverify.settings import (
+    VENDOR_ENDPOINT,
+    app_code,
+    clear_app_code,
+    fixed_settings,
+    home_folder,
+    keep_settings,
+    load_settings,
+    store_app_code,
+)
 from tests.threats import guards
 
 CANARY = "canary-5e3d"
@@ -213,3 +222,64 @@ def test_places_for_alerts_are_a_list_in_the_config_of_the_home(home):
     (home / "config.toml").write_text('alert_urls = ["json://one.example", "json://two.example"]\n')
 
     assert len(load_settings(home=home).alert_urls) == 2
+
+
+def test_settings_are_kept_above_the_tables_and_everything_else_stays(home):
+    home.mkdir()
+    (home / "config.toml").write_text('# ours\nqps = 7\noperator = "甲"  # who\n\n[billed]\n203 = "0"\n', "utf-8")
+
+    keep_settings(home, {"operator": '乙 "二"', "allow_minors": True, "reuse_days_other": 2.5, "unit_price": "0.1600"})
+
+    assert (home / "config.toml").read_text("utf-8") == (
+        '# ours\nqps = 7\noperator = "乙 \\"二\\""\nallow_minors = true\nreuse_days_other = 2.5\nunit_price = "0.1600"\n\n'
+        '[billed]\n203 = "0"\n'
+    )
+    assert (home / "config.toml").stat().st_mode & 0o777 == 0o600
+    kept = load_settings(home=home)
+    assert (kept.operator, kept.allow_minors, kept.unit_price, kept.billed) == (
+        '乙 "二"',
+        True,
+        Decimal("0.1600"),
+        {"203": Billed.NO},
+    )
+
+    keep_settings(home, {"operator": None, "lang": "zh"})
+
+    assert (load_settings(home=home).operator, load_settings(home=home).lang) == ("", "zh")
+
+
+@pytest.mark.parametrize(
+    ("there", "changes", "problem"),
+    [
+        ("qps = 1\n", {"qps": 0}, "The setting 'qps' does not fit"),
+        ('operator = """\n甲\n"""\n', {"operator": "乙"}, 'was left as it is. Write operator = "乙" into it yourself'),
+    ],
+)
+def test_settings_that_do_not_fit_or_cannot_be_placed_leave_the_file_as_it_is(home, there, changes, problem):
+    home.mkdir()
+    (home / "config.toml").write_text(there, "utf-8")
+
+    with pytest.raises(SettingsError, match=problem):
+        keep_settings(home, changes)
+
+    assert [path.name for path in home.iterdir()] == ["config.toml"]
+    assert (home / "config.toml").read_text("utf-8") == there
+
+
+def test_what_is_stronger_than_the_homes_file_is_named(home, tmp_path, monkeypatch):
+    assert fixed_settings() == {}
+
+    monkeypatch.setenv("BATCHVERIFY_CHECKS", "warn")
+    monkeypatch.setenv("BATCHVERIFY_APPCODE", CANARY)
+    monkeypatch.setenv("BATCHVERIFY_LANG", "")
+    (tmp_path / "batchverify.toml").write_text("qps = 2\n")
+
+    assert fixed_settings() == {
+        "checks": "BATCHVERIFY_CHECKS",
+        "app_code": "BATCHVERIFY_APPCODE",
+        "qps": "batchverify.toml",
+    }
+
+    (tmp_path / "batchverify.toml").write_text("qps = \n")
+    with pytest.raises(SettingsError, match=r"batchverify\.toml in the current folder could not be read"):
+        fixed_settings()

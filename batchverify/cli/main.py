@@ -13,6 +13,7 @@ import click
 from batchverify.cli import options as given_options
 from batchverify.cli.keeping import approve, forget, purge
 from batchverify.cli.quota import quota
+from batchverify.cli.renewing import rotate
 from batchverify.cli.report import report
 from batchverify.cli.template import template
 from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, session_of, show_result, start
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from batchverify.job import Options, Rendered, Session
     from batchverify.store.ledger import Job, Run
 
-_SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
 _BUG, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
@@ -304,21 +304,18 @@ def sandbox(port: int, latency_ms: float, quota: int | None) -> int:
 
 @cli.group()
 def key() -> None:
-    """Set, show or clear the AppCode."""
+    """Set, show or clear the AppCode; renew the key of the home."""
 
 
 @key.command("set")
 @given_options.home_options
 def key_set(**given: Any) -> int:
     """Read the AppCode from a prompt or from standard input and keep it in a file only you may read."""
-    from batchverify.model import Secret
-    from batchverify.settings import store_app_code
+    from batchverify.settings import app_code_typed, store_app_code
 
     settings = start(given)
     text = click.prompt("AppCode", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
-    if not text.strip() or not text.strip().isalnum():
-        raise InputError("That is no AppCode: it has letters and digits only. Copy it from the vendor's console.")
-    store_app_code(Secret(text.strip()), home_of(settings))
+    store_app_code(app_code_typed(text), home_of(settings))
     click.echo("The AppCode is kept.", err=True)
     return 0
 
@@ -327,11 +324,10 @@ def key_set(**given: Any) -> int:
 @given_options.home_options
 def key_show(**given: Any) -> int:
     """Show the last four characters of the AppCode in use; none of a short one."""
-    from batchverify.settings import app_code
+    from batchverify.settings import app_code, end_of
 
     settings = start(given)
-    text = app_code(settings, home_of(settings)).reveal()
-    click.echo(f"…{text[-4:]}" if len(text) >= _SHOWN_FROM else "…")
+    click.echo(end_of(app_code(settings, home_of(settings))))
     return 0
 
 
@@ -364,6 +360,7 @@ def doctor(alert: bool, **given: Any) -> int:  # noqa: FBT001 - a flag of the co
     return 0 if all(finding.is_well for finding in findings) else 5
 
 
+key.add_command(rotate)
 cli.add_command(approve)
 cli.add_command(purge)
 cli.add_command(forget)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from batchverify.settings import Settings
 
 _NUMBER = re.compile(r"\d[\d,_]*")
-_MONTH = re.compile(r"(\d{4})[-/.年]?(\d{1,2})月?")
-_MONTHS = range(1, 13)
 _LARGEST = 10**12
 
 
@@ -48,12 +46,10 @@ class MonthOf(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from batchverify.rules.invoice import Month
 
-        if isinstance(value, Month):
-            return value
-        found = _MONTH.fullmatch(str(value).strip())
-        if found is None or int(found[2]) not in _MONTHS:
+        month = value if isinstance(value, Month) else Month.spelled(str(value))
+        if month is None:
             self.fail(f"{value!r} is no month such as 2026-01.", param, ctx)
-        return Month(int(found[1]), int(found[2]))
+        return month
 
 
 class Asks(click.ParamType[int]):

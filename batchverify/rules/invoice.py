@@ -10,6 +10,7 @@ negative; paper only; at or under 50 yuan the buyer pays the postage).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from batchverify.rules.windows import BEIJING
 #: An application for this or less is sent at the buyer's expense.
 POSTAGE_UP_TO = Decimal(50)
 _DECEMBER = 12
+_MONTHS = range(1, 13)
+_SPELLED = re.compile(r"(\d{4})[-/.年]?(\d{1,2})月?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +34,18 @@ class Month:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
+
+    @classmethod
+    def spelled(cls, text: str) -> Month | None:
+        """Read a month as people write it, None where it is none.
+
+        >>> str(Month.spelled("2026年1月")), Month.spelled("2026-13")
+        ('2026-01', None)
+        """
+        found = _SPELLED.fullmatch(text.strip())
+        if found is None or int(found[2]) not in _MONTHS:
+            return None
+        return cls(int(found[1]), int(found[2]))
 
     @classmethod
     def of(cls, at: datetime) -> Month:

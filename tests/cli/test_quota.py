@@ -145,7 +145,7 @@ def test_a_price_is_the_lists_where_the_list_is_named_and_else_what_was_given(qu
         (["0"], "A package of 0 asks with 0 used cannot be"),
         (["10", "--used", "11"], "with 11 used cannot be"),
         (["10", "--order", "A1"], "needs its price"),
-        (["10", "--order", "A1", "--price", "19", "--voucher", "20"], "no less than the --voucher"),
+        (["10", "--order", "A1", "--price", "19", "--voucher", "20"], "no less than the voucher"),
         (["10", "--count", "2", "--id", "1"], "An ID is that of one package"),
         (["10", "--bought-at", "2099-01-01"], "The day of purchase is in the future"),
         (["10", "--bought-at", "2026-01-02", "--until", "2026-01-01"], "cannot expire before it was bought"),
