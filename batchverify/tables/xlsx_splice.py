@@ -38,6 +38,8 @@ _WRITE_BYTES = 256 << 10
 _SPANS = re.compile(rb"""\sspans\s*=\s*["'][^"'<]*["']""")
 _ROW_TAG = re.compile(rb"""<row(?:[^<>"']|"[^"<]*"|'[^'<]*')*>""")
 _HAS_REFERENCE = re.compile(rb"<c\s(?:[^<>]*\s)?r\s*=")
+#: A cell with nothing but a format, as openpyxl writes it where lxml is there.
+_BLANK = re.compile(rb"<c(?:\s[^<>]*)?>\s*</c>")
 _LAST_COLUMN = re.compile(rb'<c r="([A-Z]{1,3})\d+"')
 _MERGED = re.compile(rb"""<mergeCell\s[^<>]*?ref\s*=\s*["'][A-Z]+\d+:([A-Z]{1,3})(\d+)["']""")
 _DIMENSION = re.compile(rb"""(<dimension\s[^<>]*?ref\s*=\s*["'])[^"']*(["'])""")
@@ -117,14 +119,18 @@ def _last_filled(row: RowXml, old: OldCells) -> int:
     xml = old.taken_off(row)
     if xml is not None:
         found = _last_cell(xml)
-        if found and xml.endswith(b"</c></row>"):
+        if found and xml.endswith(b"</c></row>") and not _BLANK.match(xml, found.start()):
             return COLUMN_INDEXES[found[1].decode()]
     # The longer way also shows that every cell can be told apart, which writing relies on wherever it is not a mere append.
     spans = spans_of(row.xml)
     return max(
-        (column for column, start, end in spans if column not in old.columns and row.xml.endswith(b"</c>", start, end)),
+        (column for column, start, end in spans if column not in old.columns and _is_filled(row.xml, start, end)),
         default=-1,
     )
+
+
+def _is_filled(xml: bytes, start: int, end: int) -> bool:
+    return xml.endswith(b"</c>", start, end) and not _BLANK.match(xml, start, end)
 
 
 def _last_cell(xml: bytes) -> re.Match[bytes] | None:

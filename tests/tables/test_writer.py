@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -493,10 +494,15 @@ def test_a_sheet_without_room_at_its_right_becomes_csv(tmp_path):
     assert "16,393 columns are more than a workbook should hold, so the result is a csv file." in written.note
 
 
-def test_formats_to_the_end_of_the_sheet_take_no_room(tmp_path):
+@pytest.mark.parametrize("blank", [b"/>", b" />", b"></c>", b' t="n"> </c>'])
+def test_formats_to_the_end_of_the_sheet_take_no_room(tmp_path, blank):
     book = openpyxl.load_workbook(a_workbook(tmp_path / "a.xlsx"))
     book.active.cell(row=3, column=16_384).fill = PatternFill("solid", fgColor="FFFF00")
-    book.save(tmp_path / "b.xlsx")
+    book.save(tmp_path / "as_saved.xlsx")
+    with ZipFile(tmp_path / "as_saved.xlsx") as saved, ZipFile(tmp_path / "b.xlsx", "w") as spelled:
+        for part in saved.namelist():
+            cell = re.compile(rb'(<c r="XFD3" s="\d+")[^<>]*?(?:/>|></c>)')
+            spelled.writestr(part, cell.sub(rb"\1" + blank, saved.read(part)))
 
     written = write(tmp_path / "b.xlsx", tmp_path / "out.xlsx")
 
