@@ -72,10 +72,12 @@ def standings(
     """How each of these questions stands now, by its key."""
     questions = {line.key: line.question for line in fresh if line.key is not None and isinstance(line.question, Query)}
     keys = list(questions)
-    cached = {key: attempt for key, attempt in realm.cache.get_many(keys).items() if may_reuse(attempt, scope)}
-    attempts = realm.ledger.attempts([key for key in keys if key not in cached])
-    decided = cached | {key: attempt for key in attempts if (attempt := _speaker(attempts[key], scope, origin)) is not None}
-    open_keys = [key for key in keys if status_of(decided.get(key), is_locked=False) is not None]
+    attempts = realm.ledger.attempts(keys)
+    decided = {key: attempt for key in attempts if (attempt := _speaker(attempts[key], scope, origin)) is not None}
+    # A ledger that was put back from a copy knows less than the cache; where it has the answer, another look is spared.
+    without_answer = [key for key in keys if status_of(decided.get(key), is_locked=False) is not None]
+    decided |= {key: attempt for key, attempt in realm.cache.get_many(without_answer).items() if may_reuse(attempt, scope)}
+    open_keys = [key for key in without_answer if status_of(decided.get(key), is_locked=False) is not None]
     id_tags = {key: realm.vault.id_tag(questions[key].id_card) for key in open_keys}
     card_tags = {key: realm.vault.card_tag(card) for key in open_keys if (card := questions[key].account_no)}
     closed = realm.ledger.closed(

@@ -107,7 +107,9 @@ def was_cut_short(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
     return not is_last_try(attempt.code, attempts=tries)
 
 
-def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None, scope: Scope, lock: timedelta) -> Outcome:
+def outcome_of_attempt(
+    query: Query, attempt: Attempt, *, answer: Answer | None, scope: Scope, lock: timedelta, row_tag: str = ""
+) -> Outcome:
     """What an attempt says of a row. `answer` is the opened answer of an answered attempt."""
     own = attempt.job == scope.job
     match attempt.state:
@@ -134,6 +136,7 @@ def outcome_of_attempt(query: Query, attempt: Attempt, *, answer: Answer | None,
         retry_at=attempt.settled_at + lock if locked and attempt.settled_at is not None else None,
         request_id=attempt.request_id,
         attempt=attempt.number,
+        row_tag=row_tag,
     )
 
 

@@ -7,8 +7,9 @@ be drawn again at any time and is the same.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
-from batchverify.model import Outcome
+from batchverify.model import Field, Outcome, RowStatus
 from batchverify.rules.windows import beijing_time
 from batchverify.words import (
     RESULT_COLUMNS,
@@ -74,16 +75,14 @@ def cells_of_outcome(outcome: Outcome, *, lang: Lang, simulated: bool) -> list[s
     >>> cells_of_outcome(Outcome(status=RowStatus.BLOCKED, code="precision_lost", source=RowSource.LOCAL), lang=Lang.ZH, simulated=True)[0]
     '本地拦截'
     """
-    details = outcome.details
+    details, code = outcome.details, outcome.code
+    unknown = outcome.message if code not in SAYINGS else ""
     return [
-        label_of_status(outcome.status, lang),
-        outcome.code,
-        _message(outcome, lang),
-        action(outcome.code, lang),
+        *_what_happened(outcome.status, code, outcome.at, unknown, outcome.warnings, lang),
         label_of_source(outcome.source, lang) + (_SIMULATED if simulated else ""),
         outcome.billed.value,
         *[details.get(name, "") for name in _DETAILS],
-        ("; " if lang is Lang.EN else "；").join([label_of_note(note, lang) for note in outcome.notes]),
+        ("; " if lang is Lang.EN else "；").join([label_of_note(note, lang) for note in outcome.notes]) if outcome.notes else "",
         "" if outcome.duplicate_of is None else str(outcome.duplicate_of),
         _beijing_time(outcome.asked_at),
         _beijing_time(outcome.retry_at),
@@ -92,17 +91,20 @@ def cells_of_outcome(outcome: Outcome, *, lang: Lang, simulated: bool) -> list[s
     ]
 
 
-def _message(outcome: Outcome, lang: Lang) -> str:
-    """Say what happened: our words for the code, the vendor's own where the code is new to us, and what looked odd."""
-    text = message(outcome.code, lang)
-    if outcome.at is not None and outcome.code in _ABOUT_ANY_FIELD:
-        text = f"{label_of_field(outcome.at, lang)}{': ' if lang is Lang.EN else '：'}{text}"
-    if outcome.message and outcome.code not in SAYINGS:
-        text = f"{text} {outcome.message}"
-    if outcome.warnings:
-        warnings = [label_of_warning(warning, lang) for warning in outcome.warnings]
-        text += f" ({'; '.join(warnings)})" if lang is Lang.EN else f"（{'；'.join(warnings)}）"
-    return text
+@lru_cache(maxsize=1_024)  # few sentences, many rows: putting them together costs as much as reading an answer
+def _what_happened(
+    status: RowStatus, code: str, at: Field | None, vendor_message: str, warnings: tuple[str, ...], lang: Lang
+) -> tuple[str, str, str, str]:
+    """Give status, code, message and action: our words for the code, the vendor's own where it is new to us, and what looked odd."""
+    text = message(code, lang)
+    if at is not None and code in _ABOUT_ANY_FIELD:
+        text = f"{label_of_field(at, lang)}{': ' if lang is Lang.EN else '：'}{text}"
+    if vendor_message:
+        text = f"{text} {vendor_message}"
+    if warnings:
+        odd = [label_of_warning(warning, lang) for warning in warnings]
+        text += f" ({'; '.join(odd)})" if lang is Lang.EN else f"（{'；'.join(odd)}）"
+    return label_of_status(status, lang), code, text, action(code, lang)
 
 
 def _beijing_time(at: datetime | None) -> str:
