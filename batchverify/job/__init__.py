@@ -3,10 +3,11 @@
 from batchverify.job.doctor import Finding, examine
 from batchverify.job.inspecting import Inspection, inspect_file
 from batchverify.job.options import Asking, Bounds, Delivery, Mandate, Options, Reading
-from batchverify.job.passes import Session, Watcher, all_jobs, plan_file, render_job, resume_job, run_file
+from batchverify.job.passes import all_jobs, plan_file, render_job, resume_job, run_file
 from batchverify.job.plan import Plan, Problem
 from batchverify.job.rendering import Rendered
 from batchverify.job.rerunning import asks_edited, rerun_file, rerun_job, statuses_to_rerun
+from batchverify.job.session import Session, Watcher
 
 __all__ = [
     "Asking",

@@ -16,9 +16,10 @@ from typing import Any
 
 from batchverify.errors import BatchVerifyError, InputError
 from batchverify.job.comparing import Checked, compare_proof, compare_report, named_places
-from batchverify.job.passes import Session, ended_job
+from batchverify.job.passes import ended_job
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.reporting import FORMS, PROOF_KIND, prove_row, signed_document
+from batchverify.job.session import Session
 from batchverify.report.audit import KIND, SCHEMA, signed_bytes
 from batchverify.report.book import book_of, embedded_in_book
 from batchverify.report.html import embedded_in_html

@@ -7,7 +7,7 @@ closed, for its codes were erased, is no job that could be gone on with.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -66,10 +66,21 @@ def cost_by_of(table: Table, columns: ColumnMap, options: Options) -> CostBy | N
 
 
 @contextmanager
-def input_of(job: Job, options: Options, realm: Realm, passwords: Passwords | None = None) -> Iterator[tuple[Table, ColumnMap]]:
-    """The input of a job as it was. Raises InputError when the job is closed, or its input is gone or was changed since."""
+def input_of(
+    job: Job,
+    options: Options,
+    realm: Realm,
+    passwords: Passwords | None = None,
+    *,
+    inputs: Mapping[str, Path] | None = None,
+) -> Iterator[tuple[Table, ColumnMap]]:
+    """The input of a job as it was: where `inputs` says by its SHA-256 that it lies now, else where it lay.
+
+    Raises:
+        InputError: The job is closed, or its input is gone or was changed since.
+    """
     refuse_closed(job)
-    path = Path(job.spec.path)
+    path = (inputs or {}).get(job.spec.sha256, Path(job.spec.path))
     if not path.is_file():
         raise InputError(f"The input of the job {job.id}, {str(path)!r}, is gone. Put it back there; nothing was sent.")
     with opened_table(path, options, realm, passwords) as (table, columns):

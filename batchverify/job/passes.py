@@ -9,75 +9,37 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from batchverify.errors import HomeError, InputError, SettingsError
 from batchverify.job.alerts import tell_balance
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.approval import note_plan, within_approval
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
-from batchverify.job.clock import SystemClock
 from batchverify.job.lines import Lines
 from batchverify.job.opening import cost_by_of, input_of, lines_from, opened_table
 from batchverify.job.options import Bounds, Options, Reading
 from batchverify.job.plan import Plan, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.recalling import recalled, remember
-from batchverify.job.rendering import Rendered, check_place, render, target_of
+from batchverify.job.rendering import NoteRow, Rendered, check_place, render, target_of
+from batchverify.job.session import Session
 from batchverify.job.standing import Origin
 from batchverify.job.terms import Terms
 from batchverify.model import RowStatus
-from batchverify.pool import Progress, StopSwitch
-from batchverify.settings import Settings, home_folder
+from batchverify.settings import Settings
 from batchverify.store.ledger import Job, JobSpec, Run, RunKind
 from batchverify.store.plan_index import PlanIndex
 from batchverify.tables.columns import ColumnMap
-from batchverify.tables.passwords import Passwords
 from batchverify.tables.protected import Protection, require_library
 from batchverify.tables.reader import Table
 from batchverify.tables.writer import check_protection
 
 #: What `run` and `resume` ask: everything that is open and may be asked without a second bill.
 OPEN_WITHOUT_DOUBT = frozenset({RowStatus.NOT_RUN, RowStatus.FAILED, RowStatus.LOCKED})
-
-
-class Watcher(Protocol):
-    """Who is told how a pass goes. `approve` raises an `InputError` to refuse a plan: then nothing is sent or written."""
-
-    def approve(self, plan: Plan, *, cap_asks: int | None) -> None: ...
-    def asking(self, *, total: int, cap_asks: int | None) -> None: ...
-    def progress(self, progress: Progress) -> None: ...
-    def sampled(self, statuses: Mapping[RowStatus, int]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What all passes of one command share. `built_in` asks the sandbox that comes with this package.
-
-    `remembers`: columns that a person has named are kept for the next sheet with the same header, and taken for it. A program
-    names its own each time.
-    """
-
-    settings: Settings
-    watcher: Watcher
-    built_in: bool = False
-    clock: SystemClock = field(default_factory=SystemClock)
-    stop: StopSwitch = field(default_factory=StopSwitch)
-    passwords: Passwords = field(default_factory=Passwords)
-    remembers: bool = False
-
-    @property
-    def home(self) -> Path:
-        return home_folder(self.settings.home)
-
-    @property
-    def simulated(self) -> bool:
-        """True where the asks go to this machine only."""
-        return self.built_in or endpoint_of(self.settings).is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +52,32 @@ class EndedJob:
     annotation: Annotation
 
 
-def plan_file(path: Path, options: Options, session: Session) -> Plan:
-    """What a run of the file would ask and cost. Sends nothing, writes nothing but the home."""
+def plan_file(
+    path: Path,
+    options: Options,
+    session: Session,
+    *,
+    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
+    origin: Origin | None = None,
+) -> Plan:
+    """What `run_file` with the same words would ask and cost. Sends nothing, writes nothing but the home."""
     given = options
     with (
         open_realm(session.home, simulated=session.simulated, clock=session.clock) as realm,
-        opened_table(path, options := _recalled(path, given, realm, session), realm, session.passwords) as (table, columns),
+        # What came back is read as its origin was.
+        opened_table(
+            path, options := given if origin is not None else _recalled(path, given, realm, session), realm, session.passwords
+        ) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
         began = job.created_at if job is not None else session.clock.now()
-        lines = lines_from(table, columns, options, realm, began, job)
+        lines = lines_from(table, columns, options, realm, began, job, forgot=origin.forgot if origin else None)
         with PlanIndex.open(realm.home.tmp) as index:
             scope = scope_of(options.asking, job=job.id if job else "", began=began, as_of=session.clock.now())
-            plan = make_plan(lines, index, realm, scope, settings=session.settings, what=OPEN_WITHOUT_DOUBT)
+            plan = make_plan(lines, index, realm, scope, settings=session.settings, what=what, origin=origin)
             note_plan(plan, realm, session.settings, operator=options.mandate.operator)
             tell_balance(realm, session.settings, needed=plan.asks)
-            if session.remembers:
+            if session.remembers and origin is None:
                 remember(table, columns, _named(given), realm.home, session.passwords)
             return replace(plan, as_last_time=options != given)
 
@@ -118,8 +90,11 @@ def run_file(
     *,
     what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
     origin: Origin | None = None,
+    again: RunKind = RunKind.RESUME,
 ) -> Rendered:
     """Verify a spreadsheet. Where a job on the same input is unfinished, go on with it. `origin` is the job it corrects.
+
+    `again` says what it is that goes on: a resume, or a rerun of the statuses in `what`.
 
     Raises:
         InputError, SettingsError: Nothing was sent, nothing was written.
@@ -137,7 +112,7 @@ def run_file(
         ) as (table, columns),
     ):
         job = realm.ledger.unfinished_job(_spec(table, columns, options))
-        kind = RunKind.FIRST if job is None else RunKind.RESUME
+        kind = RunKind.FIRST if job is None else again
         opened = _Opened(table=table, columns=columns, options=options, job=job, given=None if origin else _named(given))
         return _pass(opened, realm, session, bounds, kind=kind, what=what, origin=origin)
 
@@ -165,7 +140,15 @@ def render_job(job_id: str, session: Session, *, change: Callable[[Options], Opt
     with ended_job(job_id, session, change, with_people=True) as found:
         annotation, options = found.annotation, found.options
         protection = _protection(annotation.lines.table, options, annotation.realm, session, job_id)
-        return _drawn(annotation, found.job, found.run, options=options, settings=session.settings, protection=protection)
+        return _drawn(
+            annotation,
+            found.job,
+            found.run,
+            options=options,
+            settings=session.settings,
+            protection=protection,
+            note_row=session.note_row,
+        )
 
 
 @contextmanager
@@ -221,7 +204,7 @@ def _job_opened(job_id: str, session: Session, change: Callable[[Options], Optio
     with open_realm(session.home, simulated=job_id.lower().startswith("s-"), clock=session.clock) as realm:
         job = realm.ledger.job(job_id)
         options = change(Options.from_json(job.spec.options))
-        with input_of(job, options, realm, session.passwords) as (table, columns):
+        with input_of(job, options, realm, session.passwords, inputs=session.inputs) as (table, columns):
             yield realm, _Opened(table=table, columns=columns, options=options, job=job)
 
 
@@ -264,7 +247,15 @@ def _pass(
         tell_balance(realm, settings)
         try:
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
-            return _drawn(annotation, job, run, options=opened.options, settings=settings, protection=protection)
+            return _drawn(
+                annotation,
+                job,
+                run,
+                options=opened.options,
+                settings=settings,
+                protection=protection,
+                note_row=session.note_row,
+            )
         except (InputError, HomeError) as error:
             # Not as an InputError, which says that nothing was sent.
             raise HomeError(
@@ -288,6 +279,7 @@ def _run(
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
     run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan, endpoint_host=vendor.endpoint.host)
     try:
+        session.began(run)
         session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(plan.unit_price))
         reason = ""
         if plan.asks or plan.locked:  # else every question has its answer, and another reading of the sheet is spared
@@ -340,9 +332,16 @@ def _protection(table: Table, options: Options, realm: Realm, session: Session, 
 
 
 def _drawn(
-    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, protection: Protection | None
+    annotation: Annotation,
+    job: Job,
+    run: Run,
+    *,
+    options: Options,
+    settings: Settings,
+    protection: Protection | None,
+    note_row: NoteRow | None,
 ) -> Rendered:
-    rendered = render(annotation, job, run, options=options, settings=settings, protection=protection)
+    rendered = render(annotation, job, run, options=options, settings=settings, protection=protection, note_row=note_row)
     annotation.realm.ledger.finish_job(job.id, at=None if annotation.counts.open else annotation.scope.as_of)
     return rendered
 

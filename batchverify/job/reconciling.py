@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from batchverify.errors import InputError
-from batchverify.job.passes import Session
 from batchverify.job.realm import Realm, open_realm
+from batchverify.job.session import Session
 from batchverify.model import AttemptState, Billed
 from batchverify.rules.reconcile import Charge, Finding, Judgment, hull, judge, offset_between, time_in_doubt, windows_between
 from batchverify.rules.windows import Window, beijing_time, window_of

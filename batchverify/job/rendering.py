@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from batchverify.job.plan import contradictions
 from batchverify.job.realm import Realm
 from batchverify.job.splitting import holds, split_by_status
 from batchverify.job.terms import Terms
-from batchverify.model import RowStatus, Sheet
+from batchverify.model import Outcome, Record, RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
 from batchverify.report.summary import Bill, BillKind, Ending, InputFacts, Output, Quota, Summary, Tally, WindowBill, summarize
 from batchverify.rules.outcomes import REFUSALS
@@ -34,9 +34,11 @@ from batchverify.store.ledger import BillRow, Job, Run
 from batchverify.tables.placing import check_target, place
 from batchverify.tables.protected import Protection
 from batchverify.tables.reader import Table
-from batchverify.tables.writer import check_protection, write_result
+from batchverify.tables.writer import Written, check_protection, write_result
 from batchverify.words.planning import PLANNING, rows_text
 
+#: Is told of each row of a result in its order, with None for one that is not asked.
+NoteRow = Callable[[Record, Outcome | None], None]
 # What a sheet may be called, and a file may not on some systems.
 _NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
@@ -67,7 +69,14 @@ def ending_of(reason: str, *, open_rows: int) -> Ending:
 
 
 def render(
-    annotation: Annotation, job: Job, run: Run, *, options: Options, settings: Settings, protection: Protection | None = None
+    annotation: Annotation,
+    job: Job,
+    run: Run,
+    *,
+    options: Options,
+    settings: Settings,
+    protection: Protection | None = None,
+    note_row: NoteRow | None = None,
 ) -> Rendered:
     """Write the result file, those of each status, and `NAME.summary.json`, and return the summary. Asks nothing.
 
@@ -76,31 +85,11 @@ def render(
     Raises:
         InputError: The target is the input itself. Nothing was written.
     """
-    realm, table = annotation.realm, annotation.lines.table
-    target = target_of(table, options, realm, job.id)
-    drawn: list[Summary] = []
-
-    def sheets() -> Sequence[Sheet]:
-        drawn.append(summary_of(annotation, job, run, options=options, settings=settings))
-        lang = options.delivery.lang
-        look_at = [
-            (PLANNING[word], found.count, rows_text(found.rows, found.count, lang, groups=found.groups))
-            for word, found in contradictions(annotation.index).items()
-        ]
-        return summary_sheets(drawn[0], lang, look_at=look_at)
-
-    written = write_result(
-        table,
-        annotation,
-        target,
-        lang=options.delivery.lang,
-        simulated=realm.simulated,
-        sheets=sheets,
-        columns=annotation.lines.columns,
-        mask=options.delivery.mask,
-        protection=protection,
+    realm = annotation.realm
+    target = target_of(annotation.lines.table, options, realm, job.id)
+    written, summary = draw(
+        annotation, job, run, target, options=options, settings=settings, protection=protection, note_row=note_row
     )
-    summary = drawn[0] if drawn else summary_of(annotation, job, run, options=options, settings=settings)
     # At once: a result that the ledger does not know is taken for the user's own, and the next one gets another name.
     realm.ledger.record_output(job.id, path=str(written.path.resolve()), sha256=written.sha256, now=summary.ended_at)
     split = []
@@ -116,6 +105,49 @@ def render(
     place(companion, write_summary)
     notes = dict.fromkeys(one.note for one in (written, *split) if one.note)
     return Rendered(summary=summary, reason=run.reason, note=" ".join(notes))
+
+
+def draw(
+    annotation: Annotation,
+    job: Job,
+    run: Run,
+    target: Path,
+    *,
+    options: Options,
+    settings: Settings,
+    protection: Protection | None = None,
+    note_row: NoteRow | None = None,
+) -> tuple[Written, Summary]:
+    """Write the result file and nothing else, and sum up what it shows: in one pass, of which `note_row` is told."""
+    drawn: list[Summary] = []
+
+    def sheets() -> Sequence[Sheet]:
+        drawn.append(summary_of(annotation, job, run, options=options, settings=settings))
+        lang = options.delivery.lang
+        look_at = [
+            (PLANNING[word], found.count, rows_text(found.rows, found.count, lang, groups=found.groups))
+            for word, found in contradictions(annotation.index).items()
+        ]
+        return summary_sheets(drawn[0], lang, look_at=look_at)
+
+    written = write_result(
+        annotation.lines.table,
+        annotation if note_row is None else _told(annotation, note_row),
+        target,
+        lang=options.delivery.lang,
+        simulated=annotation.realm.simulated,
+        sheets=sheets,
+        columns=annotation.lines.columns,
+        mask=options.delivery.mask,
+        protection=protection,
+    )
+    return written, drawn[0] if drawn else summary_of(annotation, job, run, options=options, settings=settings)
+
+
+def _told(annotation: Annotation, note_row: NoteRow) -> Iterator[tuple[Record, Outcome | None]]:
+    for record, outcome in annotation:
+        note_row(record, outcome)
+        yield record, outcome
 
 
 def check_place(table: Table, options: Options, realm: Realm, job: str) -> None:

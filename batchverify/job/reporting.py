@@ -19,9 +19,10 @@ from typing import Any, BinaryIO
 
 from batchverify.errors import HomeError, InputError
 from batchverify.job.annotate import Annotation
-from batchverify.job.passes import EndedJob, Session, ended_job
+from batchverify.job.passes import EndedJob, ended_job
 from batchverify.job.realm import Realm
 from batchverify.job.rendering import summary_of
+from batchverify.job.session import Session
 from batchverify.model import AttemptState, Billed, Product, Record, RowStatus
 from batchverify.report.audit import (
     LISTED_DOUBTS,

@@ -19,10 +19,11 @@ from pathlib import Path
 from batchverify.errors import InputError
 from batchverify.job.opening import refuse_closed
 from batchverify.job.options import Bounds, Options
-from batchverify.job.passes import OPEN_WITHOUT_DOUBT, Session, ended_job, resume_job, run_file
+from batchverify.job.passes import OPEN_WITHOUT_DOUBT, ended_job, resume_job, run_file
 from batchverify.job.plan import EDITED
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.rendering import Rendered
+from batchverify.job.session import Session
 from batchverify.job.standing import Origin
 from batchverify.model import RowStatus
 from batchverify.store.ledger import Job, RunKind
@@ -81,21 +82,25 @@ def rerun_job(
     return resume_job(job_id, bounds, session, kind=RunKind.RERUN, what=what, change=change)
 
 
-def rerun_file(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A file that came back, as an input of its own: how it is read and asked, what it goes on from, and in which session."""
+
+    options: Options
+    origin: Origin
+    session: Session
+
+
+def correction_of(
     path: Path,
-    bounds: Bounds,
     session: Session,
     *,
-    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
     edited: bool = True,
     job: str | None = None,
     sheet: str | None = None,
     change: Callable[[Options], Options] = lambda options: options,
-) -> Rendered:
-    """Ask what is new or open in a file that comes back, with the options of the job it came from, as a job of its own.
-
-    `job` names that job; without it, the file's own column `bv_row` does. `what` are the statuses that are asked, `edited` says
-    whether rows are that the origin did not have. `sheet` is the one to read, else the one that the origin read.
+) -> Correction:
+    """How a file that comes back is asked, with the options of the job it came from. The words are those of `rerun_file`.
 
     Raises:
         InputError: The file names no job of this home. Nothing was sent.
@@ -116,7 +121,30 @@ def rerun_file(
     delivery = replace(kept.delivery, output=None, is_one_of_sheets=False)
     options = change(replace(kept, reading=reading, asking=asking, delivery=delivery, origin=found.job.id))
     origin = Origin(job=found.job.id, knew=knew, asks_edited=edited, forgot=forgot)
-    return run_file(path, options, bounds, session, what=what, origin=origin)
+    return Correction(options=options, origin=origin, session=session)
+
+
+def rerun_file(
+    path: Path,
+    bounds: Bounds,
+    session: Session,
+    *,
+    what: frozenset[RowStatus] = OPEN_WITHOUT_DOUBT,
+    edited: bool = True,
+    job: str | None = None,
+    sheet: str | None = None,
+    change: Callable[[Options], Options] = lambda options: options,
+) -> Rendered:
+    """Ask what is new or open in a file that comes back, with the options of the job it came from, as a job of its own.
+
+    `job` names that job; without it, the file's own column `bv_row` does. `what` are the statuses that are asked, `edited` says
+    whether rows are that the origin did not have. `sheet` is the one to read, else the one that the origin read.
+
+    Raises:
+        InputError: The file names no job of this home. Nothing was sent.
+    """
+    found = correction_of(path, session, edited=edited, job=job, sheet=sheet, change=change)
+    return run_file(path, found.options, bounds, found.session, what=what, origin=found.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

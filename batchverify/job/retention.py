@@ -20,8 +20,8 @@ from typing import Any
 from batchverify.errors import BatchVerifyError, HomeError, InputError
 from batchverify.job.lines import Lines
 from batchverify.job.opening import lines_of
-from batchverify.job.passes import Session
 from batchverify.job.realm import Realm, open_realm
+from batchverify.job.session import Session
 from batchverify.model import AttemptState, Billed, Query
 from batchverify.report.audit import signed_bytes
 from batchverify.rules.retention import Keep, Limits, limits_of

@@ -15,8 +15,8 @@ from zipfile import ZipFile
 from batchverify.errors import InputError
 from batchverify.job.opening import fields_of
 from batchverify.job.options import Options
-from batchverify.job.passes import Session
 from batchverify.job.recalling import recalled
+from batchverify.job.session import Session
 from batchverify.model import Field
 from batchverify.store.home import Home
 from batchverify.tables.columns import choose_columns, find_column

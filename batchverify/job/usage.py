@@ -13,10 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 from batchverify.job.options import Options
-from batchverify.job.passes import Session, ended_job
+from batchverify.job.passes import ended_job
 from batchverify.job.realm import open_realm
 from batchverify.job.reconciling import windows_within
 from batchverify.job.rendering import summary_of
+from batchverify.job.session import Session
 from batchverify.model import AttemptState, Billed, RowStatus
 from batchverify.rules.reconcile import Finding
 from batchverify.rules.verdicts import verdict

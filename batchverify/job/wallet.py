@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from batchverify.errors import InputError
-from batchverify.job.passes import Session
 from batchverify.job.realm import Realm, open_realm
+from batchverify.job.session import Session
 from batchverify.model import Billed
 from batchverify.report.invoice import invoice_rows, invoice_sheet
 from batchverify.rules.balance import BalanceWarning, shortfall, warnings_of
