@@ -1,4 +1,4 @@
-"""Old and foreign workbooks (xls, et, xlsb, ods): read once, in a process of their own, into a private copy of their cells.
+"""Old and foreign files (xls, et, xlsb, ods, parquet): read once, in a process of their own, into a private copy of their cells.
 
 The one thing to know: what parses the file is never this process. A workbook that crashes its reader, fills its memory or
 never ends costs a child process and ends in a sentence that names the way out.
@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ from batchverify.tables.snapshot import Snapshot, unnamed_file
 #: Longer than the child's own bound of processor time, which is what ends it on a busy machine.
 _PATIENCE_SECONDS = 2 * MAX_CPU_SECONDS
 _REMEDY = "Open it in Excel, WPS or LibreOffice and save it as .xlsx."
+_PARQUET_REMEDY = "Write it again, or as .csv, with every long number as text."
 _ODD_KINDS = {"b": "boolean", "d": "date"}
 
 
@@ -66,9 +68,26 @@ def read_foreign(snapshot: Snapshot, *, name: str, temporary: Path) -> tuple[Sna
         InputError: It cannot be read, or is more than a bounded process can hold. Nothing was sent.
         HomeError: The copy cannot be written.
     """
+    return _read(snapshot, name=name, temporary=temporary, child="foreign_child", remedy=_REMEDY)
+
+
+def read_parquet(snapshot: Snapshot, *, name: str, temporary: Path) -> tuple[Snapshot, ForeignSheet]:
+    """Read a parquet file as the one sheet that it is. Returns and raises as `read_foreign` does."""
+    if find_spec("pyarrow") is None:
+        raise InputError(
+            f"{name} needs the extra 'parquet', for it is a parquet file. Install it with `pip install 'batchverify[parquet]'`. "
+            "Nothing was sent."
+        )
+    cells, (sheet,) = _read(snapshot, name=name, temporary=temporary, child="parquet_child", remedy=_PARQUET_REMEDY)
+    return cells, sheet
+
+
+def _read(
+    snapshot: Snapshot, *, name: str, temporary: Path, child: str, remedy: str
+) -> tuple[Snapshot, tuple[ForeignSheet, ...]]:
     copy = unnamed_file(temporary)
     try:
-        _run_child(snapshot, copy, name=name)
+        _run_child(snapshot, copy, name=name, child=child, remedy=remedy)
         size_bytes = os.fstat(copy.fileno()).st_size
         cells = Snapshot(copy, sha256=snapshot.sha256, size_bytes=size_bytes)
         return cells, tuple(_sheets(cells))
@@ -77,24 +96,24 @@ def read_foreign(snapshot: Snapshot, *, name: str, temporary: Path) -> tuple[Sna
         raise
 
 
-def _run_child(snapshot: Snapshot, copy: IO[bytes], *, name: str) -> None:
+def _run_child(snapshot: Snapshot, copy: IO[bytes], *, name: str, child: str, remedy: str) -> None:
     with snapshot.open() as content:
-        code = run_child("batchverify.tables.foreign_child", content=content, out=copy, patience_seconds=_PATIENCE_SECONDS)
+        code = run_child(f"batchverify.tables.{child}", content=content, out=copy, patience_seconds=_PATIENCE_SECONDS)
     match code:
         case 0:
             return
         case None:
-            raise InputError(f"{name} takes longer to read than {_PATIENCE_SECONDS} s. {_REMEDY}")
+            raise InputError(f"{name} takes longer to read than {_PATIENCE_SECONDS} s. {remedy}")
         case code if code == IS_PROTECTED:
             raise ProtectedError(
                 f"{name} is protected with a password. Open it in the program that made it, remove the password and save it again."
             )
         case code if code == UNREADABLE:
-            raise InputError(f"{name} is damaged, far too large or of an unknown kind. {_REMEDY}")
+            raise InputError(f"{name} is damaged, far too large or of an unknown kind. {remedy}")
         case code if code == TOO_LARGE:
-            raise InputError(f"{name} needs more memory than a workbook of its kind should. {_REMEDY}")
+            raise InputError(f"{name} needs more memory than a file of its kind should. {remedy}")
         case _:
-            raise InputError(f"{name} cannot be read: whatever reads such a file breaks down on it. {_REMEDY}")
+            raise InputError(f"{name} cannot be read: whatever reads such a file breaks down on it. {remedy}")
 
 
 def _sheets(cells: Snapshot) -> Iterator[ForeignSheet]:

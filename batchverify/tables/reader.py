@@ -11,34 +11,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
-from zipfile import BadZipFile, ZipFile
 
 from batchverify.errors import InputError
 from batchverify.model import Record
 from batchverify.tables.csv_reader import CsvFormat, CsvSource, csv_format
-from batchverify.tables.foreign import ForeignSource, ProtectedError, read_foreign
+from batchverify.tables.foreign import ForeignSource, ProtectedError, read_foreign, read_parquet
 from batchverify.tables.headers import SEARCHED_ROWS, HeaderRow, find_header
+from batchverify.tables.kinds import kind_of, refuse_foreign
 from batchverify.tables.passwords import Passwords
 from batchverify.tables.protected import unprotected
 from batchverify.tables.snapshot import MAX_SIZE_BYTES, Snapshot
 from batchverify.tables.workbook import Workbook
 from batchverify.tables.xlsx_reader import SheetSource
 from batchverify.words import result_columns
-
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_FOREIGN = {
-    b"%PDF": "a PDF. Export the table from the program that made it, as .xlsx or .csv",
-    b"\x89PNG": "a picture. Type the table, or export it from where it came",
-    b"\xff\xd8\xff": "a picture. Type the table, or export it from where it came",
-    b"GIF8": "a picture. Type the table, or export it from where it came",
-    b"Rar!": "an archive. Unpack it and name the spreadsheet in it",
-    b"7z\xbc\xaf": "an archive. Unpack it and name the spreadsheet in it",
-    b"\x1f\x8b": "an archive. Unpack it and name the spreadsheet in it",
-}
-# Web systems export HTML or Excel 2003 XML and call it .xls.
-_MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"mime-version")
-_BLOCK_BYTES = 1 << 20
 
 
 class Source(Protocol):
@@ -90,7 +75,7 @@ class Table:
 
     `header_row` is the number of the header as the spreadsheet shows it; `header_score` is 0 where no word of it is known.
     `csv` tells how a csv file is written, `workbook` and `sheet_part` where the rows of an xlsx file are, `cells` those of
-    an old or foreign workbook; else None and "".
+    an old or foreign file; else None and "".
     """
 
     path: Path
@@ -203,7 +188,7 @@ def open_table(
     max_size_bytes: int = MAX_SIZE_BYTES,
     passwords: Passwords | None = None,
 ) -> Table:
-    """Open a csv, tsv, xlsx, xlsm, xls, et, xlsb or ods file. `temporary` is a private folder for the snapshot.
+    """Open a csv, tsv, xlsx, xlsm, xls, et, xlsb, ods or parquet file. `temporary` is a private folder for the snapshot.
 
     `header_row` counts as the spreadsheet shows rows; without it, the row whose words are known best. `skip_hidden` is kept
     for the caller: hidden rows are marked and given all the same, because the result keeps them. `passwords` says who is asked
@@ -213,12 +198,15 @@ def open_table(
     """
     snapshot = Snapshot.take(path, temporary=temporary, max_size_bytes=max_size_bytes)
     try:
-        kind, start = _workbook_kind(snapshot)
+        kind, start = kind_of(snapshot)
         if kind == "encrypted":
             snapshot = _inside(snapshot, path.name, passwords, temporary)
-            kind, start = _workbook_kind(snapshot)
+            kind, start = kind_of(snapshot)
         if kind == "xlsx":
             table = _open_workbook(path, snapshot, sheet=sheet, header_row=header_row, skip_hidden=skip_hidden)
+        elif kind == "parquet":
+            _refuse_choosing(path.name, sheet=sheet, header_row=header_row)
+            table = _open_parquet(path, snapshot, temporary=temporary)
         elif kind:
             _refuse_skipping(path.name, skip_hidden=skip_hidden)
             try:
@@ -229,7 +217,7 @@ def open_table(
                 snapshot = _inside(snapshot, path.name, passwords, temporary)
                 table = _open_foreign(path, snapshot, kind=kind, sheet=sheet, header_row=header_row, temporary=temporary)
         else:
-            _refuse_foreign(path.name, start, sheet=sheet)
+            refuse_foreign(path.name, start, sheet=sheet)
             table = _open_csv(path, snapshot, header_row=header_row, encoding=encoding, delimiter=delimiter)
     except BaseException:
         snapshot.close()
@@ -304,6 +292,27 @@ def _open_foreign(
     )
 
 
+def _open_parquet(path: Path, snapshot: Snapshot, *, temporary: Path) -> Table:
+    """Open a parquet file. The names of its columns are row 1, as in the workbook that the result will be."""
+    cells, sheet = read_parquet(snapshot, name=path.name, temporary=temporary)
+    try:
+        source = ForeignSource(cells, sheet)
+        header = _header_of(source, 1, where=path.name)
+    except BaseException:
+        cells.close()
+        raise
+    return Table(
+        path=path,
+        kind="parquet",
+        snapshot=snapshot,
+        source=source,
+        header_row=header.number,
+        header=header.header,
+        header_score=header.score,
+        cells=cells,
+    )
+
+
 def _chosen_sheet(
     sources: Sequence[_SheetOf], sheet: str | None, header_row: int | None, *, where: str
 ) -> tuple[_SheetOf, HeaderRow]:
@@ -339,15 +348,11 @@ def _find_header(source: Source, header_row: int | None) -> HeaderRow | None:
     return find_header([row]) if row and row.number == header_row else None
 
 
-def _refuse_foreign(name: str, start: bytes, *, sheet: str | None) -> None:
-    """Refuse what is no table of ours by its first bytes, naming the way out."""
-    for magic, what in _FOREIGN.items():
-        if start.startswith(magic):
-            raise InputError(f"{name} is {what}.")
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
-        raise InputError(f"{name} is a web page or XML, whatever its suffix says. Open it in Excel and save it as .xlsx.")
+def _refuse_choosing(name: str, *, sheet: str | None, header_row: int | None) -> None:
     if sheet is not None:
-        raise InputError(f"{name} is a text file and has no sheets. Leave out --sheet.")
+        raise InputError(f"{name} is a parquet file and has no sheets. Leave out --sheet.")
+    if header_row not in (None, 1):
+        raise InputError(f"{name} is a parquet file, and the names of its columns are its header, row 1. Leave out --header-row.")
 
 
 def _refuse_skipping(name: str, *, skip_hidden: bool) -> None:
@@ -360,36 +365,3 @@ def _inside(snapshot: Snapshot, name: str, passwords: Passwords | None, temporar
     inside = unprotected(snapshot, name=name, passwords=passwords or Passwords(), temporary=temporary)
     snapshot.close()
     return inside
-
-
-def _workbook_kind(snapshot: Snapshot) -> tuple[str, bytes]:
-    """Tell xlsx, xls (et is one), xlsb, ods and encrypted ones apart, "" is no workbook; and how the file begins."""
-    with snapshot.open() as opened:
-        start = opened.read(1024)
-    return _kind_of(snapshot, start), start
-
-
-def _kind_of(snapshot: Snapshot, start: bytes) -> str:
-    if start.startswith(_OLE2):
-        return "encrypted" if _is_encrypted(snapshot) else "xls"
-    if not start.startswith(_ZIP):
-        return ""
-    # An ods file says what it is in its first bytes, and names come uncompressed in front of each part.
-    if b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet" in start:
-        return "ods"
-    try:
-        with ZipFile(snapshot.open()) as zipped:
-            return "xlsb" if "xl/workbook.bin" in zipped.namelist() else "xlsx"
-    except (BadZipFile, ValueError, NotImplementedError):
-        return "xlsx"  # whoever opens it next says what is wrong
-
-
-def _is_encrypted(snapshot: Snapshot) -> bool:
-    """Tell the two apart that share a container: an encrypted xlsx and an old workbook. Names in it are UTF-16."""
-    held = b""
-    with snapshot.open() as opened:
-        while block := opened.read(_BLOCK_BYTES):
-            held = held[-64:] + block
-            if "EncryptedPackage".encode("utf-16-le") in held:
-                return True
-    return False

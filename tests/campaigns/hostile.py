@@ -21,6 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tests.campaigns.people import card_number, id_number
 from tests.campaigns.writers import WRITERS
 
@@ -147,6 +150,22 @@ def _other_kinds() -> Iterator[tuple[str, bytes]]:
     yield "nothing at all", b""
 
 
+def _parquet_attacks(whole: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "a parquet file cut off", whole[: len(whole) // 2]
+    yield "a parquet file without its middle", whole[:100] + whole[-1000:]
+    yield "a parquet file that says it has more", whole[:-8] + (2**31 - 1).to_bytes(4, "little") + whole[-4:]
+    nothing = pa.table({"姓名": pa.nulls(1_000_000), "身份证号": pa.nulls(1_000_000)})
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, nothing.schema) as writer:
+        for _ in range(100):
+            writer.write_table(nothing)
+    yield "a hundred million rows of nothing in parquet", out.getvalue()
+    large, out = pa.array(["a" * (4 << 20)]), io.BytesIO()
+    pq.write_table(pa.table({"姓名": pa.DictionaryArray.from_arrays(pa.array([0] * 50_000), large)}), out)
+    yield "one text of four megabytes fifty thousand times in parquet", out.getvalue()
+    yield from _mutations(whole, count=6, word="parquet")
+
+
 def _mutations(whole: bytes, *, count: int, word: str) -> Iterator[tuple[str, bytes]]:
     """Change some bytes at random; such a file may be read, if what changed does not matter."""
     draw = random.Random(7)
@@ -175,6 +194,7 @@ def files() -> Iterator[tuple[str, bytes]]:
     yield from _mutations(_zipped(parts, stored=True), count=12, word="uncompressed xlsx")
     yield from _mutations(_in("xls by xlwt"), count=6, word="xls")
     yield from _mutations(_in("ods by odfpy"), count=6, word="ods")
+    yield from _parquet_attacks(_in("parquet by pandas"))
 
 
 #: What the process that opens them does with each line of its input, a path.

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.campaigns.corpus import misread, read_charsets, read_files, read_numbers, sheet_of
+from tests.campaigns.corpus import misread, read_charsets, read_columns, read_files, read_numbers, sheet_of
 from tests.campaigns.writers import CSV_FORMS, WRITERS
 
 
 @pytest.mark.slow
 def test_a_sheet_of_every_writer_form_and_damage_is_read_as_it_was_written(tmp_path):
-    seen = read_files(tmp_path, files=8 * (len(WRITERS) + len(CSV_FORMS)), seed=4)
+    seen = read_files(tmp_path, files=7 * (len(WRITERS) + len(CSV_FORMS)), seed=4)
 
     assert seen.wrong == []
     assert seen.files.total() >= 120
@@ -31,6 +31,11 @@ def test_no_file_of_any_charset_is_read_in_another(tmp_path):
 @pytest.mark.slow
 def test_no_damaged_number_of_a_workbook_is_sent_and_no_sound_one_blocked(tmp_path):
     assert read_numbers(tmp_path, numbers=4_000, seed=4) == (0, 0)
+
+
+@pytest.mark.slow
+def test_no_number_that_a_column_of_parquet_has_lost_is_sent_and_no_sound_one_blocked(tmp_path):
+    assert read_columns(tmp_path, numbers=1_000, seed=4) == (0, 0)
 
 
 def test_the_comparison_sees_another_person_another_reason_and_a_changed_neighbor(tmp_path):

@@ -26,10 +26,11 @@ Lines = Sequence[Sequence[Cell]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """A way to write a workbook and the suffix it has."""
+    """A way to write a file, the suffix it has, and whether a column of it may hold numbers and texts at once."""
 
     suffix: str
     write: Callable[[Path, Lines], None]
+    mixed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,16 @@ def _odf(path: Path, lines: Lines) -> None:
     book.save(str(path))
 
 
+def _parquet(path: Path, lines: Lines, *, gaps: bool) -> None:
+    """Write what stands under the header, the first line that has no blank; there is no place for what stands above it."""
+    at = next(number for number, line in enumerate(lines) if len(line) > 1 and all(line))
+    header = [str(word) for word in lines[at]]
+    frame = pd.DataFrame([[str(cell) for cell in line] for line in lines[at + 1 :]], columns=header)
+    if gaps:  # as after a merge: categories, nulls for blanks, and rows that were left out
+        frame = frame.replace("", None).astype("category").set_index(pd.RangeIndex(7, 7 + len(frame)).astype(str))
+    frame.to_parquet(path)
+
+
 WRITERS: Mapping[str, Writer] = {
     "xlsxwriter": Writer(suffix="xlsx", write=_xlsxwriter),
     "xlsxwriter, rows as they come": Writer(
@@ -142,4 +153,8 @@ WRITERS: Mapping[str, Writer] = {
     "xls by xlwt": Writer(suffix="xls", write=_xlwt),
     "et by xlwt": Writer(suffix="et", write=_xlwt),
     "ods by odfpy": Writer(suffix="ods", write=_odf),
+    "parquet by pandas": Writer(suffix="parquet", mixed=False, write=lambda path, lines: _parquet(path, lines, gaps=False)),
+    "parquet by pandas, categories": Writer(
+        suffix="parquet", mixed=False, write=lambda path, lines: _parquet(path, lines, gaps=True)
+    ),
 }
