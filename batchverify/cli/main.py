@@ -15,6 +15,7 @@ from batchverify.cli.keeping import approve, forget, purge
 from batchverify.cli.quota import quota
 from batchverify.cli.renewing import rotate
 from batchverify.cli.report import report
+from batchverify.cli.serve import serve
 from batchverify.cli.template import template
 from batchverify.cli.terminal import Terminal, each, home_of, print_out, say, session_of, show_result, start
 from batchverify.errors import BatchVerifyError, InputError
@@ -37,6 +38,7 @@ def cli() -> None:
 
 cli.add_command(quota)
 cli.add_command(report)
+cli.add_command(serve)
 cli.add_command(template)
 
 

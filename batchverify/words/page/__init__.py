@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchverify.words.page import chrome, columns, history, plan, progress, result, upload
+from batchverify.words.page import chrome, columns, entering, history, plan, progress, result, upload
 from batchverify.words.sayings import Lang
 
 #: Key -> (English, Chinese).
 PAGE: Mapping[str, tuple[str, str]] = {
     **chrome.WORDS,
+    **entering.WORDS,
     **upload.WORDS,
     **columns.WORDS,
     **plan.WORDS,
