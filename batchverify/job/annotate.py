@@ -157,7 +157,7 @@ class Annotation:
 
     def _row_tag(self, line: Line) -> str:
         """Job, row and a short mark of the question, by which a result file is recognized when it comes back."""
-        mark = line.key.hex()[:8] if line.key is not None else "-"
+        mark = self.realm.vault.mark_of(line.key) if line.key is not None else "-"
         return f"{self.scope.job}/{line.record.number}/{mark}"
 
 

@@ -262,7 +262,7 @@ def _ledger_faults(realm: Realm, runs: list[Run]) -> Iterator[str]:
     for run in runs:
         if not realm.ledger.audit().verify_chain(run.id):
             yield f"The ledger's record of the run {run.id} was changed: its chain does not hold."
-        if misfits := realm.ledger.audit().misfits(run.id):
+        if misfits := realm.ledger.audit().misfits(run.id, realm.vault.before):
             yield f"The ledger's attempts {named_places([str(one) for one in misfits])} are not what the record of {run.id} says."
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from batchverify.errors import BatchVerifyError
 from batchverify.job.alerts import try_places
 from batchverify.job.clock import SystemClock
-from batchverify.job.realm import open_realm
+from batchverify.job.realm import Realm, open_realm
+from batchverify.job.renewing import is_cut_short
 from batchverify.settings import KEY_FILE, Settings, app_code
 from batchverify.store.home import Home
 from batchverify.store.signing import fingerprint
@@ -49,7 +50,9 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
             )
             runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
             broken = [
-                run.id for run in runs if not realm.ledger.audit().verify_chain(run.id) or realm.ledger.audit().misfits(run.id)
+                run.id
+                for run in runs
+                if not realm.ledger.audit().verify_chain(run.id) or realm.ledger.audit().misfits(run.id, realm.vault.before)
             ]
             if not realm.ledger.retention().chain_holds():
                 broken.append("the chain of erasures")
@@ -59,10 +62,21 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
                 else f"{len(runs)} runs, every record follows from the one before."
             )
             yield Finding(what=f"{what} chains", is_well=not broken, detail=detail)
+            yield _key(realm, what)
             key = realm.vault.signer.public_key
             yield Finding(what=f"{what} report key", is_well=True, detail=f"{key}, fingerprint {fingerprint(key)}.")
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))
+
+
+def _key(realm: Realm, what: str) -> Finding:
+    if is_cut_short(realm):
+        detail = (
+            "A renewal was cut short; the home works, and the old key is still kept. Run `batchverify key rotate` to finish it."
+        )
+        return Finding(what=f"{what} key", is_well=False, detail=detail)
+    renewed = realm.vault.generation
+    return Finding(what=f"{what} key", is_well=True, detail=f"Renewed {renewed} times." if renewed else "Never renewed.")
 
 
 def _alerts(settings: Settings) -> Iterator[Finding]:

@@ -259,7 +259,7 @@ def refuse_changed(realm: Realm, runs: list[Run]) -> None:
                 f"The record of the run {run.id} was changed after it was written, so no report can vouch for it. "
                 "Look with `batchverify doctor`, and put back a copy of the ledger."
             )
-        if misfits := realm.ledger.audit().misfits(run.id):
+        if misfits := realm.ledger.audit().misfits(run.id, realm.vault.before):
             raise HomeError(
                 f"The run {run.id} has {len(misfits)} attempts that are not what its record says of them (the first is number {misfits[0]}), "
                 "so no report can vouch for it. Look with `batchverify doctor`, and put back a copy of the ledger."

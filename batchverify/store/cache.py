@@ -161,6 +161,13 @@ class Cache:
         self.forget(gone)
         return len(gone)
 
+    def clear(self) -> None:
+        """Take everything away; the ledger has it. Raises HomeError when it cannot be done."""
+        try:
+            self._store.clear()
+        except _FAILURES as error:
+            raise HomeError(f"The cache could not be cleared: {error}. Delete the cache folder; it is a copy only.") from None
+
     def scrub(self) -> bool:
         """Write the file anew and empty its log, so that nothing taken away is left in either; False while others are in the way."""
         try:

@@ -116,6 +116,40 @@ def _die_at_the_rename(*, late: bool) -> None:
     sys.addaudithook(look)
 
 
+def with_a_new_key_prepared() -> None:
+    """Die when the new key is in the key file, and the ledger is under the old one."""
+    from batchverify.store.ledger.renewing import Renewal
+
+    Renewal.renew = lambda *_arguments, **_words: die()  # type: ignore[method-assign,assignment,return-value]
+
+
+def in_the_renewal() -> None:
+    """Die when every code is wrapped anew, and the transaction is not committed."""
+    from batchverify.store.ledger import renewing
+
+    attempts = renewing._attempts
+
+    def renew_and_die(*arguments: Any, **words: Any) -> Any:
+        attempts(*arguments, **words)
+        die()
+
+    renewing._attempts = renew_and_die
+
+
+def with_a_new_key_in_the_ledger() -> None:
+    """Die when the ledger is under the new key, and the cache is not."""
+    from batchverify.store.cache import Cache
+
+    Cache.clear = lambda _self: die()  # type: ignore[method-assign]
+
+
+def before_the_old_key_goes() -> None:
+    """Die when nothing is under the old key any more, and it is still in the key file."""
+    from batchverify.store.key_ring import KeyRing
+
+    KeyRing.settled = lambda _self: die()  # type: ignore[method-assign,assignment,return-value]
+
+
 def asleep() -> None:
     """Stop at the send of one ask, its intent being durable, until somebody wakes the process; its clock has gone on by then."""
     real, slept, asks = time.monotonic, [0.0], [0]
@@ -145,6 +179,10 @@ POINTS = {
         in_the_middle_of_the_result,
         before_the_result_has_its_name,
         after_the_result_has_its_name,
+        with_a_new_key_prepared,
+        in_the_renewal,
+        with_a_new_key_in_the_ledger,
+        before_the_old_key_goes,
         asleep,
     )
 }

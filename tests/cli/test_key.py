@@ -58,3 +58,18 @@ def test_the_kept_code_is_the_one_that_is_sent(desk, vendor):
         assert vendor.bill()["billed"] == 1
     finally:
         vendor.post("appcode", {"reset": "sandbox"})
+
+
+def test_the_key_of_the_home_is_renewed_and_said_so(desk, vendor):
+    people = "姓名,身份证号,银行卡号\n王一,110101196001010003,6217000000000000004\n"
+    (desk.folder / "people.csv").write_text(people, "utf-8")
+    none = desk.run("key", "rotate", asks=False)
+    desk.run("run", "people.csv", "--yes")
+
+    renewed = desk.run("key", "rotate", asks=False)
+    again = desk.run("run", "people.csv", "--yes")
+
+    assert (none.code, none.out) == (0, "This home has no key yet: the first run makes one.\n")
+    said = "The key is renewed (sandbox): 1 answers encrypted anew, 1 codes of questions wrapped anew.\n"
+    assert (renewed.code, renewed.out, renewed.err) == (0, said, "")
+    assert (again.code, vendor.bill()["billed"]) == (0, 1)

@@ -60,9 +60,12 @@ class AuditBook:
         """Compute a run's chain anew from its events; False when anything was changed, removed or added."""
         return reading.chain_holds(self._fetch, run)
 
-    def misfits(self, run: str) -> list[int]:
-        """List the attempts of a run that are not what its chain says of them: swapped, rewritten or unrecorded."""
-        return tying.misfits(self._fetch, self._number(run))
+    def misfits(self, run: str, earlier: tying.Earlier = tying.never_renewed) -> list[int]:
+        """List the attempts of a run that are not what its chain says of them: swapped, rewritten or unrecorded.
+
+        `earlier` is the vault's `before`, for questions that were asked before the key was renewed.
+        """
+        return tying.misfits(self._fetch, self._number(run), earlier)
 
     def chain_length(self, run: str) -> int:
         """Count the events of a run's chain."""

@@ -26,12 +26,12 @@ def commitment(nonce: bytes | None, key: bytes) -> bytes:
     """Stand for a question in an event: 16 bytes that open while the attempt's nonce and key are there, and say nothing after.
 
     So a question can be forgotten although its events are not: without the nonce nobody can test a guess. Of an attempt that was
-    erased, b"".
+    erased, b"". What follows the first 16 bytes of a nonce says what the question was known by before, and is no part of it.
 
     >>> commitment(bytes(16), b"key").hex()
     'feb3fd2b37b72e8e58208bd9f5683467'
     """
-    return b"" if nonce is None else hashlib.sha256(nonce + key).digest()[:TAG_BYTES]
+    return b"" if nonce is None else hashlib.sha256(nonce[:NONCE_BYTES] + key).digest()[:TAG_BYTES]
 
 
 def erasure_link(head: bytes, *, number: int, at: int, kind: str, counts: str, gone: bytes) -> bytes:

@@ -16,8 +16,8 @@ from batchverify.model import AttemptState, Billed
 from batchverify.store.ledger import approving, erasing
 from batchverify.store.ledger.books import LEASE_SECONDS, Books
 from batchverify.store.ledger.chain import commitment, first_link
-from batchverify.store.ledger.rows import JOB_COLUMNS, RUN_COLUMNS, job_of, micros, run_of
-from batchverify.store.ledger.shapes import Job, JobSpec, Run, RunSpec
+from batchverify.store.ledger.rows import JOB_COLUMNS, RUN_COLUMNS, job_of, micros, moment, run_of
+from batchverify.store.ledger.shapes import Job, JobSpec, Output, Run, RunSpec
 
 _INSERT_JOB = """
 INSERT INTO job (id, path, sha256, size_bytes, sheet, encoding, product, identity, options, created_at)
@@ -171,3 +171,16 @@ def end_lost(books: Books, *, dead: frozenset[int], boot: str) -> int:
 def dead_runs(runs: list[Run], is_dead: Callable[[str], bool]) -> frozenset[int]:
     """Ask for each run whether its process is gone. A dead process does not come back, so this may happen before the transaction."""
     return frozenset(run.number for run in runs if is_dead(run.spec.lock))
+
+
+def record_output(con: sqlite3.Connection, job: str, *, path: str, sha256: str, now: datetime) -> None:
+    """Write down a file that was written for a job; a second one of that path takes its place."""
+    con.execute("INSERT OR REPLACE INTO output SELECT number, ?, ?, ? FROM job WHERE id = ?", (path, sha256, micros(now), job))
+
+
+def outputs_of(con: sqlite3.Connection, job: str) -> list[Output]:
+    """List the files that were written for a job, in order of time."""
+    query = (
+        "SELECT path, sha256, written_at FROM output WHERE job = (SELECT number FROM job WHERE id = ?) ORDER BY written_at, path"
+    )
+    return [Output(path=path, sha256=sha256, written_at=moment(at)) for path, sha256, at in con.execute(query, (job,))]

@@ -28,7 +28,8 @@ from batchverify.store.ledger.erasing import Retention
 from batchverify.store.ledger.gate import Gate
 from batchverify.store.ledger.limits import Closed, Instant
 from batchverify.store.ledger.reconciling import reconcile
-from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none, moment
+from batchverify.store.ledger.renewing import Renewal, refuse_another_key
+from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none
 from batchverify.store.ledger.schema import connect, create_file, damages, reason_of, scrub
 from batchverify.store.ledger.shapes import (
     BillRow,
@@ -74,6 +75,7 @@ class Ledger:
         self._read_turn = threading.Lock()
         self._names = RunNames()
         self._failure: str | None = None
+        self._mark: str | None = None
 
     @classmethod
     def open(
@@ -290,15 +292,12 @@ class Ledger:
     def record_output(self, job: str, *, path: str, sha256: str, now: datetime) -> None:
         """Write down a file that was written for a job; a second one of that path takes its place."""
         with self._writing() as con:
-            con.execute(
-                "INSERT OR REPLACE INTO output SELECT number, ?, ?, ? FROM job WHERE id = ?", (path, sha256, micros(now), job)
-            )
+            jobs.record_output(con, job, path=path, sha256=sha256, now=now)
 
     def outputs(self, job: str) -> list[Output]:
         """List the files that were written for a job, in order of time."""
-        query = "SELECT path, sha256, written_at FROM output WHERE job = (SELECT number FROM job WHERE id = ?) ORDER BY written_at, path"
         with self._reading() as con:
-            return [Output(path=path, sha256=sha256, written_at=moment(at)) for path, sha256, at in con.execute(query, (job,))]
+            return jobs.outputs_of(con, job)
 
     def approvals(self) -> ApprovalBook:
         """Give the plans that were shown, and who approved them."""
@@ -318,6 +317,14 @@ class Ledger:
             con.execute("INSERT OR IGNORE INTO vault VALUES (1, ?)", (mark,))
             (bound,) = con.execute("SELECT mark FROM vault").fetchone()
             return str(bound)
+
+    def keep_to_vault(self, mark: str) -> None:
+        """Refuse everything from the moment on in which the ledger is under another vault's key."""
+        self._mark = mark
+
+    def renewal(self) -> Renewal:
+        """Give what brings the ledger under another key."""
+        return Renewal(self._writing)
 
     def vault_mark(self) -> str | None:
         """Give the mark of the vault this ledger is tied to, if any."""
@@ -352,6 +359,7 @@ class Ledger:
             # IMMEDIATE: the checks below it and the writes they allow must see one state of the file.
             con.execute("BEGIN IMMEDIATE")
             try:
+                refuse_another_key(con, self._mark)
                 yield con
                 con.execute("COMMIT")
             except BaseException:
@@ -363,6 +371,8 @@ class Ledger:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._read_turn, self._watched():
             yield self._reader
+            # After the reading: what was read before this is under the key that this process has.
+            refuse_another_key(self._reader, self._mark)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

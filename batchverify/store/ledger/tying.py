@@ -6,6 +6,9 @@ its state and its price are still held against the chain, and what it asked is n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from batchverify.errors import HomeError
 from batchverify.store.ledger.chain import commitment
 from batchverify.store.ledger.reading import PAGE, Fetch
 
@@ -36,7 +39,21 @@ WHERE attempt.run = ?1 AND (event.seq IS NULL OR NOT (
 """
 
 
-def misfits(fetch: Fetch, run: int) -> list[int]:
+#: Gives each nonce and key that a question was known by before its own, oldest first; raises HomeError where they were changed.
+Earlier = Callable[[bytes, bytes], list[tuple[bytes, bytes]]]
+
+
+def never_renewed(nonce: bytes, key: bytes) -> list[tuple[bytes, bytes]]:
+    """Give nothing: of a ledger whose keys were never renewed.
+
+    >>> never_renewed(b"n", b"k")
+    []
+    """
+    del nonce, key
+    return []
+
+
+def misfits(fetch: Fetch, run: int, earlier: Earlier) -> list[int]:
     """List the attempts that are not what the run's chain says: another question, another state or price, or no record at all."""
     found = {number for (number,) in fetch(_STATES, (run,))}
     last = 0
@@ -44,7 +61,16 @@ def misfits(fetch: Fetch, run: int) -> list[int]:
         found.update(
             number
             for _, number, tag, key, nonce, is_told_of in page
-            if not is_told_of or (nonce is not None and tag != commitment(nonce, key))
+            if not is_told_of or (nonce is not None and not _is_tied(tag, nonce, key, earlier))
         )
         last = page[-1][0]
     return sorted(found)
+
+
+def _is_tied(tag: bytes, nonce: bytes, key: bytes, earlier: Earlier) -> bool:
+    if tag == commitment(nonce, key):
+        return True
+    try:
+        return any(tag == commitment(*known) for known in earlier(nonce, key))
+    except HomeError:
+        return False
