@@ -18,9 +18,10 @@ from batchverify.errors import InputError
 from batchverify.job.annotate import Annotation, Counts
 from batchverify.job.cost_by import kind_of
 from batchverify.job.options import Options
+from batchverify.job.ours import holds, refuse_what_another_reads, replaceable
 from batchverify.job.plan import contradictions
 from batchverify.job.realm import Realm
-from batchverify.job.splitting import holds, split_by_status
+from batchverify.job.splitting import split_by_status
 from batchverify.job.terms import Terms
 from batchverify.model import Outcome, Record, RowStatus, Sheet
 from batchverify.report.sheets import summary_sheets
@@ -164,19 +165,20 @@ def check_place(table: Table, options: Options, realm: Realm, job: str) -> None:
 
 
 def target_of(table: Table, options: Options, realm: Realm, job: str) -> Path:
-    """Where the result goes: `-o`, else NAME.verified beside the input; a file that is not ours, or was edited since, is left alone."""
+    """Where the result goes: `-o`, else NAME.verified beside the input; a file that is not ours, was edited or given to `rerun` since, stays."""
     chosen = options.delivery.output
     if chosen is not None:
         may_have_macros = table.path.suffix.lower() == ".xlsm" and not options.delivery.mask
         if chosen.suffix.lower() not in ({".csv", ".xlsx", ".xlsm"} if may_have_macros else {".csv", ".xlsx"}):
             raise InputError(f"The result cannot be {chosen.name!r}. Name a file that ends in .xlsx or .csv.")
+        refuse_what_another_reads(chosen, realm, job)
         return chosen
     # No program knows a protected csv, so its result becomes a workbook.
     suffix = ".csv" if table.kind == "csv" and not options.delivery.protect else ".xlsx"
     stem = _stem(table.path)
     if options.delivery.is_one_of_sheets:
         stem += f".{_NO_FILE_NAME.sub('_', table.sheet).strip(' .') or 'sheet'}"
-    ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
+    ours = replaceable(realm, job)
     for number in range(1, 1000):
         target = table.path.with_name(f"{stem}.verified{'' if number == 1 else f'-{number}'}{suffix}")
         if not os.path.lexists(target) or holds(target, ours.get(str(target.resolve()))):

@@ -1,12 +1,11 @@
 """One more file for each status that occurs, beside the result: what somebody has to fix goes to one, what matched to another.
 
-The one thing to know: only what is ours and unchanged is replaced or taken away. A file that somebody has edited, or that was there
-before, stays, and ours gets another name.
+The one thing to know: only what is ours and unchanged is replaced or taken away. A file that somebody has edited, that was there
+before, or that was given to `rerun` since, stays, and ours gets another name.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -16,22 +15,12 @@ from pathlib import Path
 from batchverify.errors import InputError
 from batchverify.job.annotate import Annotation, Counts
 from batchverify.job.options import Options
+from batchverify.job.ours import holds, replaceable
 from batchverify.model import RowStatus
 from batchverify.tables.protected import Protection
 from batchverify.tables.writer import Written, write_some
 
 _LAST_SPARE = 99
-
-
-def holds(path: Path, sha256: str | None) -> bool:
-    """Tell whether a file is still what we wrote. What is no plain file, or cannot be read, is not."""
-    try:
-        if sha256 is None or not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
 
 
 def split_by_status(
@@ -42,7 +31,7 @@ def split_by_status(
     Files of ours for statuses that no longer occur are taken away.
     """
     realm, job = annotation.realm, annotation.scope.job
-    ours = {output.path: output.sha256 for output in realm.ledger.outputs(job)}
+    ours = replaceable(realm, job)
     written = []
     for status in RowStatus:
         if not annotation.counts.statuses[status]:

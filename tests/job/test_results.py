@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from openpyxl import load_workbook
@@ -190,6 +192,28 @@ def test_an_edited_result_is_left_alone(desk):
 
     assert again.path.name == f"{path.stem}.verified-2.csv"
     assert first.path.read_bytes() == noted
+
+
+def test_a_result_that_another_job_reads_since_is_left_alone(desk, sandbox):
+    """A second result of the same people, in another language, would not be what the other job has read."""
+    path = desk.sheet([a_row(1), a_row(2, verdict="02")])
+    first = desk.verify(path)
+    read = first.path.read_bytes()
+    second = desk.rerun(first.path)
+    in_chinese = partial(_with, lang=Lang.ZH)
+
+    again = desk.render(first.job, change=in_chinese)
+    once_more = desk.render(first.job, change=in_chinese)
+
+    assert (again.path.name, once_more.path.name) == (f"{path.stem}.verified-3.csv",) * 2
+    assert first.path.read_bytes() == read
+    assert desk.render(second.job).path == second.path
+    with pytest.raises(InputError, match=rf"^'{first.path.name}' is what the job {second.job} reads, and would be lost to it\. "):
+        desk.render(first.job, change=partial(_with, output=first.path))
+
+
+def _with(options, **changes):
+    return replace(options, delivery=replace(options.delivery, **changes))
 
 
 def test_a_file_of_somebody_else_is_left_alone(desk):

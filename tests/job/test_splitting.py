@@ -120,6 +120,19 @@ def test_a_file_of_a_status_that_somebody_has_edited_stays(desk):
     assert list(second) == ["matched-2"]
 
 
+def test_a_file_of_a_status_that_another_job_reads_since_stays(desk):
+    """Were it taken away with its status, that job could not be gone on with."""
+    first = desk.verify(desk.sheet(rows(3)), options=SPLIT, bounds=Bounds(max_asks=1))
+    not_run = files_of(first)["not_run"]
+    second = desk.rerun(not_run)
+
+    again = desk.resume(first.job)
+
+    assert list(files_of(again)) == ["matched"]
+    assert not_run.exists()
+    assert desk.render(second.job).counts() == {"matched": 2}
+
+
 def test_a_file_that_was_there_before_is_left_alone_also_where_the_result_was_named(desk):
     """The name of the result was chosen, those beside it were not."""
     theirs = desk.folder / "out.matched.csv"
