@@ -30,6 +30,7 @@ _WORDS = {
     "attempts": "records of asks",
     "events": "events",
     "plans": "plans",
+    "acts": "acts at a desk",
 }
 _OUTPUT = click.option(
     "-o",

@@ -19,6 +19,7 @@ from functools import partial
 
 from batchverify.errors import InputError
 from batchverify.model import Billed
+from batchverify.store.ledger import acting
 from batchverify.store.ledger.chain import erasure_link
 from batchverify.store.ledger.limits import Instant
 from batchverify.store.ledger.reading import PAGE, Fetch
@@ -28,7 +29,7 @@ _BATCH = 256
 _SLOTS = ", ".join("?" * _BATCH)
 
 #: What an erasure counts, in the order of the certificate.
-KINDS = ("answers", "codes", "holds", "locks", "plans", "jobs", "runs", "attempts", "events")
+KINDS = ("answers", "codes", "holds", "locks", "plans", "jobs", "runs", "attempts", "events", "acts")
 
 _ERASE = """
 UPDATE attempt SET key = x'', id_tag = x'', card_tag = NULL, nonce = NULL, sealed = NULL, released = number, erased_at = ?
@@ -156,6 +157,7 @@ class Retention:
         ((counts["holds"],),) = self._fetch(f"SELECT count(*) {_OLD_HOLDS}", (codes,))
         ((counts["locks"],),) = self._fetch(f"SELECT count(*) {_OLD_LOCKS}", (at.now, at.boot, at.monotonic, codes))
         ((counts["plans"],),) = self._fetch(f"SELECT count(*) {_OLD_PLANS}", (codes,))
+        counts["acts"] = acting.count_old(self._fetch, audit)
         for (job,) in self._fetch(_OLD_JOBS, (audit,)):
             counts += Counter(jobs=1) + Counter(self._of_job(job))
         return Erased(counts=_ordered(counts))
@@ -384,11 +386,12 @@ def _take_person(con: sqlite3.Connection, column: str, tags: Sequence[bytes], at
 
 
 def _take_plans(codes: int, audit: int, con: sqlite3.Connection, counts: Counter[str]) -> None:
-    """Plans that nobody approved go with the codes, approved ones with the record of their runs: they name files."""
+    """Plans that nobody approved go with the codes, approved ones with the record of their runs: they name files. So do acts."""
     con.execute(
         "DELETE FROM approval WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.approval = approval.hash)", (audit,)
     )
     counts["plans"] = con.execute(f"DELETE {_OLD_PLANS}", (codes,)).rowcount
+    acting.take_old(audit, con, counts)
 
 
 def _take_job(job: int, con: sqlite3.Connection, counts: Counter[str]) -> None:

@@ -20,6 +20,7 @@ from typing import Self
 from batchverify.errors import HomeError
 from batchverify.model import Attempt, Billed
 from batchverify.store.ledger import jobs, limits, reading, wallet
+from batchverify.store.ledger.acting import ActBook
 from batchverify.store.ledger.alerting import AlertBook
 from batchverify.store.ledger.approving import ApprovalBook
 from batchverify.store.ledger.auditing import AuditBook
@@ -306,6 +307,10 @@ class Ledger:
     def alerts(self) -> AlertBook:
         """Give the alerts that were sent and still hold."""
         return AlertBook(self._writing)
+
+    def acts(self) -> ActBook:
+        """Give who did what at a desk."""
+        return ActBook(self._fetch, self._writing)
 
     def retention(self) -> Retention:
         """Give what erases: by age, on a person's request, and to the last byte."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchverify.errors import HomeError
 from batchverify.store.files import create_once
+from batchverify.store.ledger import acting
 from batchverify.store.ledger.alerting import TABLES as ALERTS
 from batchverify.store.ledger.approving import TABLES as APPROVAL
 from batchverify.store.ledger.usage import TABLES as USAGE
@@ -22,7 +23,9 @@ from batchverify.store.ledger.wallet import TABLES as WALLET
 
 #: "BVL" and the realm. A simulated ledger under the real one's name is refused, for its answers were made up.
 APPLICATION_IDS = {False: 0x42564C52, True: 0x42564C53}
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+#: What a ledger has to be brought up from at the least.
+_OLDEST_VERSION = 2
 #: Longer than the longest honest transaction (recovery of 100,000 attempts), shorter than a lease.
 BUSY_TIMEOUT_SECONDS = 10
 CACHE_KIB = 32_768
@@ -192,6 +195,10 @@ CREATE TABLE forgotten (
 """
 
 
+#: By version, what a ledger of the one before lacks.
+_BROUGHT = {3: acting.statements(_LIVE)}
+
+
 def create_file(path: Path, *, simulated: bool) -> None:
     """Make the file at `path` if there is none; two processes at once agree. Raises HomeError."""
 
@@ -201,7 +208,9 @@ def create_file(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{ALERTS}{USAGE}COMMIT;")
+            con.executescript(
+                f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{ALERTS}{USAGE}{';'.join(acting.statements(_LIVE))};COMMIT;"
+            )
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             # Fetched, for the change is committed with the last step, and nobody hears of an error of that from a cursor that
@@ -234,6 +243,7 @@ def connect(path: Path, *, simulated: bool) -> sqlite3.Connection:
     try:
         _set_up(con)
         _refuse_foreign(con, path, simulated=simulated)
+        _bring_up(con)
     except BaseException:
         con.close()
         raise
@@ -280,7 +290,7 @@ def _refuse_foreign(con: sqlite3.Connection, path: Path, *, simulated: bool) -> 
             f"{str(path)!r} is no ledger of batchverify, or it is damaged. Nothing was sent. "
             "Put back a copy of it; a new one would forget what was already paid."
         )
-    if version < SCHEMA_VERSION:
+    if version < _OLDEST_VERSION:
         raise HomeError(
             f"{str(path)!r} was written by a batchverify before the first release (ledger version {version}, this one knows "
             f"{SCHEMA_VERSION}). Keep that home for its records and begin another one with --home."
@@ -293,6 +303,25 @@ def _refuse_foreign(con: sqlite3.Connection, path: Path, *, simulated: bool) -> 
     (mode,) = con.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         raise HomeError(f"{str(path)!r} is not in WAL mode but {mode!r}. Its file system cannot hold a ledger; use a local one.")
+
+
+def _bring_up(con: sqlite3.Connection) -> None:
+    """Give a ledger of an older version what it lacks: all of it in one transaction, or nothing. Raises sqlite3.Error."""
+    (found,) = con.execute("PRAGMA user_version").fetchone()
+    if found == SCHEMA_VERSION:
+        return
+    con.execute("BEGIN IMMEDIATE")
+    try:
+        # Once more, under the lock: another process may have been faster.
+        (found,) = con.execute("PRAGMA user_version").fetchone()
+        for version in range(found + 1, SCHEMA_VERSION + 1):
+            for statement in _BROUGHT[version]:
+                con.execute(statement)
+        con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
 
 
 def damages(con: sqlite3.Connection) -> list[str]:

@@ -4,7 +4,6 @@ import stat
 import sys
 import threading
 import time
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -89,10 +88,8 @@ def test_damage_inside_is_told(desk, make):
     assert desk.ledger.damages() == []
     desk.ledger.close()
     size = desk.path.stat().st_size
-    with closing(sqlite3.connect(desk.path)) as con:
-        (roots,) = con.execute("SELECT max(rootpage) FROM sqlite_master").fetchone()
     with desk.path.open("r+b") as file:
-        for page in range(roots, size // 4096):
+        for page in range(size // 4096 - 8, size // 4096):  # of attempts: the newest
             file.seek(page * 4096)
             file.write(os.urandom(64))
 
@@ -105,14 +102,14 @@ def test_damage_inside_is_told(desk, make):
 def test_a_newer_ledger_is_refused(desk):
     change(desk.path, "PRAGMA user_version = 9")
 
-    with pytest.raises(HomeError, match=r"newer batchverify \(ledger version 9, this one knows 2\)\. Update batchverify\."):
+    with pytest.raises(HomeError, match=r"newer batchverify \(ledger version 9, this one knows 3\)\. Update batchverify\."):
         Ledger.open(desk.path)
 
 
 def test_a_ledger_from_before_the_first_release_is_refused(desk):
     change(desk.path, "PRAGMA user_version = 1")
 
-    with pytest.raises(HomeError, match=r"before the first release \(ledger version 1, this one knows 2\)\. Keep that home"):
+    with pytest.raises(HomeError, match=r"before the first release \(ledger version 1, this one knows 3\)\. Keep that home"):
         Ledger.open(desk.path)
 
 
