@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -49,14 +50,15 @@ A_PLAN = Plan(
 class Gate:
     """One run in one realm. `crew` makes the crew of it, `items` the questions of rows."""
 
-    def __init__(self, realm: Realm) -> None:
+    def __init__(self, realm: Realm, *, max_asks: int | None = None) -> None:
         self.realm = realm
+        bounds = Bounds(qps=5000.0, max_asks=max_asks)
         now = realm.clock.now()
         spec = JobSpec(path="people.csv", sha256="0" * 64, size_bytes=1, product="bank3")
         self.job = realm.ledger.create_job(spec, now=now, token=random.Random(0).randbytes(5))
         scope = scope_of(Asking(), job=self.job.id, began=now, as_of=now)
         settings = load_settings(home=realm.home.path, qps=5000.0)
-        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, Bounds(qps=5000.0), settings, plan=A_PLAN)
+        self.run, self.let_go = begin_run(realm, self.job.id, RunKind.FIRST, scope, bounds, settings, plan=A_PLAN)
         self.told: list = []
         self.remembered: list = []
         self.stop = StopSwitch()
@@ -95,7 +97,20 @@ class Gate:
 
 @pytest.fixture
 def gate(home: Path) -> Iterator[Gate]:
+    with _opened(home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def gate_of_one(home: Path) -> Iterator[Gate]:
+    """A gate whose run may be billed for one ask."""
+    with _opened(home, max_asks=1) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened(home: Path, *, max_asks: int | None = None) -> Iterator[Gate]:
     with open_realm(home, simulated=True, clock=SystemClock()) as realm:
-        opened = Gate(realm)
+        opened = Gate(realm, max_asks=max_asks)
         yield opened
         opened.let_go()

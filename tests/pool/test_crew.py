@@ -250,6 +250,41 @@ def test_what_was_too_late_to_leave_is_reserved_anew(gate):
     assert gate.told[-1].statuses == {RowStatus.MATCHED: 9}
 
 
+def test_what_never_left_while_the_cap_was_looked_at_leaves_room_for_another_ask(gate_of_one):
+    """The one ask of the cap ends for nothing after the gate has begun to look, and before it has said that there is no room."""
+    gate = gate_of_one
+
+    class Telling:
+        """Every turn at the gate begins with a look at the wall clock; the second is the first after the ask has left."""
+
+        boot, looks, ended = gate.realm.clock.boot, 0, asyncio.Event()
+
+        def now(self):
+            self.looks += 1
+            if self.looks == 2:
+                self.ended.set()
+            return gate.realm.clock.now()
+
+        def monotonic(self):
+            return gate.realm.clock.monotonic()
+
+    class NeverLeftOnce(Asker):
+        async def answer(self, query):
+            if len(self.asked) == 1:
+                await clock.ended.wait()
+                raise NotSent("No route.", code="connect")
+            return await super().answer(query)
+
+    asker, clock = NeverLeftOnce(), Telling()
+    crew = gate.crew(asker)
+    crew.clock = clock
+
+    assert asyncio.run(crew.ask_all(gate.items(rows(2)))) == "budget"
+    states = sorted(attempt.state for attempt in gate.realm.ledger.asks_of(gate.job.id))
+    assert states == [AttemptState.ANSWERED, AttemptState.NOT_BILLED]
+    assert gate.told[-1].billed == 1
+
+
 class HeldBack(Asker):
     """The gateway's own breaker is open for the first asks, and names how long."""
 
