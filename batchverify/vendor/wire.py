@@ -11,8 +11,11 @@ import asyncio
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
 from typing import cast
 
 import httptools
@@ -23,6 +26,8 @@ CONNECT_SECONDS = 10.0
 #: Everything read for one answer, head included. A real one has about 700 bytes.
 MAX_ANSWER_BYTES = 64 * 1024
 
+#: Where systems keep their authorities, for a Python that was built elsewhere and looks in a place that is not here.
+_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*([0-9]{1,6})", re.IGNORECASE)
 _FIRST_FINAL_STATUS = 200
 
@@ -58,15 +63,32 @@ class RawAnswer:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Make the one TLS context of a client: the system's trust (or SSL_CERT_FILE), names checked, TLS 1.2 or later.
+    """Make the one TLS context of a client: the system's trust and nothing else, names checked, TLS 1.2 or later.
 
-    Not `ssl.create_default_context`: that one writes session keys to SSLKEYLOGFILE if the environment says so.
+    Not `ssl.create_default_context`: that one writes session keys to SSLKEYLOGFILE if the environment says so. Nor
+    `load_default_certs`: that one trusts whomever SSL_CERT_FILE and SSL_CERT_DIR name, and a variable is easily planted.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    context.load_default_certs()
+    _trust_the_system(context)
     return context
+
+
+def _trust_the_system(context: ssl.SSLContext) -> None:
+    """Load the authorities of this machine; with none, no certificate is good enough, and nothing is sent."""
+    if sys.platform == "win32":  # pragma: no cover - Linux runs the gate
+        for encoded, encoding, trusted in (entry for store in ("ROOT", "CA") for entry in ssl.enum_certificates(store)):
+            if encoding == "x509_asn" and (trusted is True or ssl.Purpose.SERVER_AUTH.oid in trusted):
+                context.load_verify_locations(cadata=encoded)
+        return
+    compiled_in = ssl.get_default_verify_paths()
+    places = [(compiled_in.openssl_cafile, compiled_in.openssl_capath), *((file, "") for file in _AUTHORITIES)]
+    for file, folder in places:
+        named = {"cafile": file if Path(file).is_file() else None, "capath": folder if folder and Path(folder).is_dir() else None}
+        if any(named.values()):
+            context.load_verify_locations(**named)
+            return
 
 
 class Wire:
@@ -189,6 +211,10 @@ class Wire:
         if self._closed:
             connection.abort()
             raise NeverLeft("closed")
+        if self._tls is None and not connection.is_on_loopback:
+            # Plain, so for this machine only: "localhost" is whoever the resolver says.
+            connection.abort()
+            raise NeverLeft("connect")
         return connection
 
 
@@ -231,6 +257,12 @@ class _Connection(asyncio.Protocol):
         self._head_read = False
         self._complete = False
         self._problem = ""
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Tell whether the peer is this machine, whatever its name."""
+        peer = self._transport.get_extra_info("peername")
+        return bool(peer) and ip_address(peer[0].partition("%")[0]).is_loopback
 
     @property
     def is_usable(self) -> bool:

@@ -30,13 +30,14 @@ DAY = dt.timedelta(days=1)
 
 
 class Authority:
-    """A certificate authority of one test, which `SSL_CERT_FILE` makes the only one that is trusted."""
+    """A certificate authority of one test, which the fixture makes the only one that this machine trusts."""
 
     def __init__(self, folder):
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         own = self._sign(self._name, self._key, -DAY, DAY, host=None)
+        self.serial_number = own.serial_number
         self.file = folder / "authority.pem"
         self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
@@ -94,9 +95,14 @@ class Authority:
 @pytest.fixture
 def authority(tmp_path, monkeypatch):
     authority = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    trust(monkeypatch, authority.file)
     return authority
+
+
+def trust(monkeypatch, file):
+    """Let Python say that this machine keeps its authorities in that file."""
+    paths = ssl.get_default_verify_paths()._replace(openssl_cafile=str(file), openssl_capath=str(file.parent / "none"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
 
 
 def answers(peer):
@@ -121,6 +127,32 @@ def test_a_good_certificate_is_asked_and_its_connection_kept(authority, listen, 
 
     assert run(ask(server, query, times=3)) == ["01", "01", "01"]
     assert len(server.requests) == 3
+
+
+@guards("environment", "certificates")
+def test_an_authority_that_the_environment_names_is_not_trusted(authority, listen, run, *, query, monkeypatch):
+    planted = authority.stranger()
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(planted.file))
+    server = listen(answers, planted.server_context("localhost"))
+
+    with pytest.raises(NotSent) as caught:
+        run(ask(server, query))
+
+    assert (caught.value.code, server.requests) == ("tls", [])
+    # As a Python that looks into the environment would have it, so that this is a trap at all.
+    trusting = ssl.create_default_context()
+    assert planted.serial_number in {int(one["serialNumber"], 16) for one in trusting.get_ca_certs()}
+
+
+def test_a_python_that_was_built_elsewhere_finds_the_systems_authorities(authority, listen, run, query, monkeypatch):
+    trust(monkeypatch, authority.folder / "nowhere")
+    monkeypatch.setattr("batchverify.vendor.wire._AUTHORITIES", (str(authority.folder / "nor here"), str(authority.file)))
+    assert run(ask(listen(answers, authority.server_context("localhost")), query)) == ["01"]
+
+    monkeypatch.setattr("batchverify.vendor.wire._AUTHORITIES", ())
+    with pytest.raises(NotSent):
+        run(ask(listen(answers, authority.server_context("localhost")), query))
 
 
 BAD = {
@@ -172,7 +204,9 @@ def test_a_job_tries_a_server_that_cannot_prove_who_it_is_five_times_and_nothing
 @proves(Danger.TLS_SELF_SIGNED)
 def test_no_option_and_no_setting_looks_away_from_a_certificate():
     options = [option.name or "" for command in every_command(cli) for option in command.params]
-    words = [*options, *Settings.model_fields]
+    # The page has a certificate of its own to show.
+    shown = {"tls_cert", "tls_key"}
+    words = [word for word in [*options, *Settings.model_fields] if word not in shown]
 
     assert "endpoint" in words
     assert [word for word in words if re.search("insecure|tls|ssl|cert|trust|unverified|skip_verif", word)] == []
