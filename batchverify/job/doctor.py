@@ -18,11 +18,12 @@ from batchverify.store.signing import fingerprint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at. `detail` says what was seen, or what to do."""
+    """One thing that was looked at. `detail` says what was seen, or what to do; `zh` the same in Chinese, "" for an error's text."""
 
     what: str
     is_well: bool
     detail: str
+    zh: str = ""
 
 
 def examine(home: Path, settings: Settings, *, alert: bool = False) -> list[Finding]:
@@ -37,7 +38,9 @@ def _home(folder: Path) -> Iterator[Finding]:
     except BatchVerifyError as error:
         yield Finding(what="home", is_well=False, detail=str(error))
     else:
-        yield Finding(what="home", is_well=True, detail=f"{folder} is private and can be written.")
+        yield Finding(
+            what="home", is_well=True, detail=f"{folder} is private and can be written.", zh=f"{folder} 仅本人可用，可以写入。"
+        )
 
 
 def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
@@ -45,8 +48,12 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
     try:
         with open_realm(folder, simulated=simulated, clock=SystemClock()) as realm:
             damages = realm.ledger.damages()
+            count = len(realm.ledger.jobs())
             yield Finding(
-                what=what, is_well=not damages, detail="; ".join(damages) or f"{len(realm.ledger.jobs())} jobs, no damage."
+                what=what,
+                is_well=not damages,
+                detail="; ".join(damages) or f"{count} jobs, no damage.",
+                zh="" if damages else f"任务 {count} 个，未发现损坏。",
             )
             runs = [run for job in realm.ledger.jobs() for run in realm.ledger.runs(job.id)]
             broken = [
@@ -61,10 +68,16 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
                 if broken
                 else f"{len(runs)} runs, every record follows from the one before."
             )
-            yield Finding(what=f"{what} chains", is_well=not broken, detail=detail)
+            zh = f"记录曾被改动的批次：{'、'.join(broken)}。" if broken else f"批次 {len(runs)} 个，每条记录均与前一条衔接。"
+            yield Finding(what=f"{what} chains", is_well=not broken, detail=detail, zh=zh)
             yield _key(realm, what)
             key = realm.vault.signer.public_key
-            yield Finding(what=f"{what} report key", is_well=True, detail=f"{key}, fingerprint {fingerprint(key)}.")
+            yield Finding(
+                what=f"{what} report key",
+                is_well=True,
+                detail=f"{key}, fingerprint {fingerprint(key)}.",
+                zh=f"{key}，指纹 {fingerprint(key)}。",
+            )
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))
 
@@ -74,9 +87,11 @@ def _key(realm: Realm, what: str) -> Finding:
         detail = (
             "A renewal was cut short; the home works, and the old key is still kept. Run `batchverify key rotate` to finish it."
         )
-        return Finding(what=f"{what} key", is_well=False, detail=detail)
+        zh = "更换密钥中途停止；工作目录可用，旧密钥仍保留。请运行 batchverify key rotate 完成更换。"
+        return Finding(what=f"{what} key", is_well=False, detail=detail, zh=zh)
     renewed = realm.vault.generation
-    return Finding(what=f"{what} key", is_well=True, detail=f"Renewed {renewed} times." if renewed else "Never renewed.")
+    detail = f"Renewed {renewed} times." if renewed else "Never renewed."
+    return Finding(what=f"{what} key", is_well=True, detail=detail, zh=f"已更换 {renewed} 次。" if renewed else "未曾更换。")
 
 
 def _alerts(settings: Settings) -> Iterator[Finding]:
@@ -93,5 +108,7 @@ def _app_code(home: Path, settings: Settings) -> Finding:
         app_code(settings, home)
     except BatchVerifyError as error:
         # None is no illness, for the sandbox works without one; one that others may read is.
-        return Finding(what="AppCode", is_well=not (home / KEY_FILE).exists(), detail=str(error))
-    return Finding(what="AppCode", is_well=True, detail="There is one.")
+        is_there = (home / KEY_FILE).exists()
+        zh = "" if is_there else "尚未设置。请在设置中填写，或设置环境变量 BATCHVERIFY_APPCODE；沙箱模式无需。"
+        return Finding(what="AppCode", is_well=not is_there, detail=str(error), zh=zh)
+    return Finding(what="AppCode", is_well=True, detail="There is one.", zh="已设置。")

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchverify.words.page import chrome, columns, entering, history, plan, progress, result, upload
+from batchverify.words.page import (
+    bill,
+    chrome,
+    columns,
+    entering,
+    history,
+    looking,
+    plan,
+    progress,
+    quota,
+    result,
+    settings,
+    upload,
+)
 from batchverify.words.sayings import Lang
 
 #: Key -> (English, Chinese).
@@ -21,6 +34,10 @@ PAGE: Mapping[str, tuple[str, str]] = {
     **progress.WORDS,
     **result.WORDS,
     **history.WORDS,
+    **quota.WORDS,
+    **bill.WORDS,
+    **settings.WORDS,
+    **looking.WORDS,
 }
 
 
