@@ -24,6 +24,7 @@ from batchverify.rules.prices import yuan
 from batchverify.rules.windows import beijing_time
 from batchverify.words import Lang, label_of_field, label_of_source, label_of_status
 from batchverify.words.page import page_text
+from batchverify.words.page.actions import page_action
 
 #: What lies beside this module for the browser.
 STATIC = Path(__file__).parent / "static"
@@ -166,6 +167,7 @@ def _templates(lang: Lang) -> Environment:
         "sign": lambda word: _SIGNS[RowStatus(word)],
         "source": lambda word: label_of_source(RowSource(word), lang),
         "field_label": lambda word: label_of_field(Field(word), lang),
+        "page_action": lambda code: page_action(code, lang),
         "stage": lambda case: t(f"stage.{case.stage}"),
         "stage_tone": _stage_tone,
     }

@@ -41,6 +41,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "chrome.rows": ("Rows", "行数"),
     "chrome.status": ("Status", "核验结果"),
     "chrome.not_found": ("Not found", "未找到"),
+    "chrome.not_yours": (
+        "Your role does not allow this. Ask whoever keeps the users of this server.",
+        "您的角色无权进行此操作，请联系本服务器的用户管理员。",
+    ),
     "chrome.refused": ("That did not work", "未能完成"),
     # The stages of a job, as a list or a heading shows them.
     "stage.received": ("Uploaded", "已上传"),
