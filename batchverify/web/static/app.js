@@ -47,7 +47,7 @@ function upload(form) {
     request.upload.addEventListener("progress", (told) => {
       const percent = told.total ? Math.floor((told.loaded * 100) / told.total) : 0;
       bar.value = percent;
-      word.textContent = percent < 100 ? form.dataset.sending.replace("% %", `${percent} %`).replace("%%", `${percent}%`) : form.dataset.reading;
+      word.textContent = percent < 100 ? form.dataset.sending.replace("{}", percent) : form.dataset.reading;
     });
     request.addEventListener("load", () => {
       let answer = {};
