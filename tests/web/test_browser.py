@@ -1,0 +1,326 @@
+"""The way of a job in a real browser, against the sandbox as the referee: what it was asked is read from its own bill.
+
+One server, one browser and one vendor for all of them; everybody in the sheets is somebody else, so nothing is reused.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import openpyxl
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from batchverify.words import Lang
+from tests.campaigns.people import people, person, write_sheet
+from tests.campaigns.processes import Desk, VendorProcess, wait_until
+from tests.web.browsing import Server, Visit, a_browser, a_visit
+
+pytestmark = pytest.mark.slow
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "名单.xlsx"
+#: What differs between two runs of one file: when it was, and what each called it.
+_OF_A_RUN = frozenset({"核验时间", "请求编号", "行标识"})
+_NEXT = count(1_000, 10_000)
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[VendorProcess]:
+    with VendorProcess() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(vendor, browser, tmp_path_factory) -> Iterator[Server]:
+    server = Server(Desk(folder=tmp_path_factory.mktemp("desk"), vendor=vendor))
+    yield server
+    assert server.close() in (0, 130)
+
+
+@pytest.fixture(scope="module")
+def let_in(server, browser, tmp_path_factory):
+    """Come in once; the cookie is everybody's, for there is one person on this machine."""
+    kept = tmp_path_factory.mktemp("cookie") / "state.json"
+
+    def entered(visit: Visit) -> None:
+        visit.enter()
+        visit.context.storage_state(path=kept)
+
+    with a_visit(browser, server) as visit:
+        entered(visit)
+    return kept, entered
+
+
+@pytest.fixture
+def visit(browser, server, vendor, let_in) -> Iterator[Visit]:
+    vendor.post("reset", {})
+    with a_visit(browser, server, state=let_in[0]) as visit:
+        yield visit
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """Write a sheet of that many people whom no other test has asked about."""
+
+    def write(number: int) -> Path:
+        return write_sheet(tmp_path / f"people-{number}.csv", people(number, first=next(_NEXT)))
+
+    return write
+
+
+def cells(path: Path) -> dict[str, list[list[object]]]:
+    """Every cell of every sheet, but for what tells two runs of one file apart."""
+    book = openpyxl.load_workbook(path)
+    found = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book.worksheets}
+    for rows in found.values():
+        header = next((row for row in rows if _OF_A_RUN & set(row)), [])
+        for place, word in enumerate(header):
+            if word in _OF_A_RUN:
+                for row in rows:
+                    row[place] = None
+    return found
+
+
+def test_the_sample_comes_back_as_the_command_line_gives_it(visit, server, vendor, browser, let_in, tmp_path):
+    with a_visit(browser, server, lang=Lang.ZH, state=let_in[0]) as reader:
+        reader.begin(SAMPLE)
+        reader.finish()
+        mine = reader.download("result.download", tmp_path)
+        report = reader.download("result.report_html", tmp_path)
+    asked = vendor.total()
+    other = Desk(folder=tmp_path, vendor=vendor)
+    ran = other.run("run", SAMPLE, "--yes", "--lang", "zh", "-o", "theirs.xlsx")
+    checked = server.desk.run("report", "--check", report)
+
+    assert ran.code == 0, ran.err
+    assert checked.code == 0, checked.out + checked.err
+    assert mine.name == "名单.verified.xlsx"
+    assert 0 < asked * 2 == vendor.total()
+    ours, theirs = cells(mine), cells(tmp_path / "theirs.xlsx")
+    assert list(ours) == list(theirs)
+    of_a_run = {"任务编号", "批次", "开始时间", "结束时间", "台账校验值"}
+    for title, rows in ours.items():
+        differ = [(mine, hers) for mine, hers in zip(rows, theirs[title], strict=True) if mine != hers]
+        assert [pair for pair in differ if not of_a_run & {str(cell) for cell in pair[0]}] == [], title
+
+
+def test_two_thousand_rows_go_on_while_nobody_looks_and_wait_while_they_are_paused(visit, vendor, sheet):
+    vendor.post("latency", {"seconds": 0.15})
+    case = visit.begin(sheet(2_000))
+    visit.arrive("progress")
+    expect(visit.page.get_by_role("status").first).to_be_attached()
+    wait_until(lambda: vendor.total() > 200, process=visit.server.process)
+    visit.new_tab()
+    before = vendor.total()
+    wait_until(lambda: vendor.total() > before + 100, process=visit.server.process)
+
+    visit.go(f"/jobs/{case}")
+    visit.arrive("progress")
+    visit.press("progress.pause")
+    expect(visit.button("progress.go_on")).to_be_visible()
+    held = vendor.total()
+    assert held < 2_000
+    time.sleep(0.5)
+    assert vendor.total() == held
+    assert visit.figure("done") == visit.figure("billed") == held
+
+    vendor.post("latency", {"seconds": 0})
+    visit.press("progress.go_on")
+    visit.finish()
+
+    assert set(vendor.bill()["per_question"].values()) == {1}
+    assert vendor.total() == 2_000
+    expect(visit.page.locator(".facts").first).to_contain_text("2,000 / 2,000")
+
+
+def test_stop_stops(visit, vendor, sheet, tmp_path):
+    vendor.post("latency", {"seconds": 0.2})
+    visit.begin(sheet(1_000))
+    visit.arrive("progress")
+    wait_until(lambda: vendor.total() > 60, process=visit.server.process)
+    visit.press("progress.stop")
+    time.sleep(1)
+    after = vendor.total()
+    visit.finish()
+    time.sleep(0.5)
+
+    assert after == vendor.total() < 1_000
+    with visit.download("result.download", tmp_path).open(encoding="utf-8-sig") as file:
+        statuses = [line.split(",")[3] for line in file.read().splitlines()[1:]]
+    assert statuses.count("matched") == after
+    assert statuses.count("not_run") == 1_000 - after
+
+
+def test_a_server_that_was_killed_goes_on_by_itself_and_pays_nothing_twice(visit, server, vendor, sheet, let_in):
+    vendor.post("latency", {"seconds": 0.1})
+    case = visit.begin(sheet(600))
+    visit.arrive("progress")
+    wait_until(lambda: vendor.total() > 100, process=server.process)
+    server.kill()
+    assert vendor.total() < 600
+    server.start()
+    let_in[1](visit)
+    visit.go(f"/jobs/{case}")
+    visit.page.wait_for_url(re.compile(r"/(progress|result)$"))
+    visit.finish()
+
+    bill = vendor.bill()
+    assert set(bill["per_question"].values()) == {1}
+    doubt = visit.page.locator(".s-in_doubt").count()
+    assert bill["total"] == 600 or doubt
+    visit.go(f"/jobs/{case}/result?status=matched")
+    matched = int(re.search(r"of ([\d,]+)", visit.page.get_by_role("navigation", name=visit.say("result.pages")).inner_text())[1])
+    asked_in_vain = 600 - matched
+    assert bill["total"] in range(600 - asked_in_vain, 601)
+    assert asked_in_vain <= 50, "no more than were in flight"
+
+
+def test_only_the_failed_rows_are_run_again_at_the_price_on_the_button(visit, vendor, sheet):
+    vendor.post("faults", [{"fault": "error_500", "every": 1}])
+    visit.begin(sheet(5))
+    visit.finish()
+    assert vendor.bill()["billed"] == 0
+    vendor.post("faults", [])
+    again = visit.link("result.rerun_failed")
+    expect(again).to_have_text(re.compile("¥0.95"))
+    again.click()
+    visit.arrive("rerun")
+    expect(visit.button("rerun.go")).to_have_text(re.compile("¥0.95"))
+    visit.press("rerun.go")
+    visit.finish()
+
+    expect(visit.page.locator(".facts").first).to_contain_text("5 / 5")
+    assert vendor.bill()["billed"] == 5
+
+
+def test_the_keyboard_is_enough(visit, vendor, sheet, tmp_path):
+    page, keys = visit.page, visit.page.keyboard
+    visit.go("/")
+    keys.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    visit.tab_to(page.locator("#file"))
+    with page.expect_file_chooser() as chooser:
+        keys.press("Enter")
+    chooser.value.set_files(sheet(3))
+    for key, step in (("upload.go", "columns"), ("columns.go", "plan")):
+        visit.tab_to(visit.button(key))
+        keys.press("Enter")
+        visit.arrive(step)
+    visit.tab_to(visit.link("plan.next"))
+    keys.press("Enter")
+    visit.arrive("confirm")
+    visit.tab_to(visit.button("confirm.go"))
+    keys.press("Enter")
+    visit.finish()
+    visit.tab_to(visit.link("result.download").first)
+    with page.expect_download() as download:
+        keys.press("Enter")
+    download.value.save_as(tmp_path / "result.csv")
+
+    assert vendor.bill()["billed"] == 3
+    assert (tmp_path / "result.csv").read_text("utf-8-sig").count("matched") == 3
+
+
+def test_names_that_are_scripts_are_texts(visit, tmp_path):
+    visit.page.on("dialog", lambda _: visit.complaints.append("a script ran"))
+    path = tmp_path / "<img src=x onerror=alert(1)>.csv"
+    one = person(next(_NEXT))
+    path.write_text(
+        f"姓名,身份证号,银行卡号,<script>alert(2)</script>\n{','.join(one.cells)},<script>alert(3)</script>\n", "utf-8"
+    )
+    case = visit.begin(path)
+    visit.finish()
+
+    for place in (f"/jobs/{case}/result", "/jobs", "/acts", "/"):
+        visit.go(place)
+        expect(visit.page.get_by_text("<img src=x onerror=alert(1)>.csv").first).to_be_visible()
+        assert "alert" not in visit.page.url
+
+
+def test_one_cell_is_shown_at_a_time_and_that_is_on_record(visit, sheet):
+    visit.begin(sheet(2))
+    visit.finish()
+    cell = visit.page.locator("button.cell").nth(1)
+    assert "*" in cell.inner_text()
+    cell.click()
+    expect(visit.page.locator(".clear")).to_have_text(re.compile(r"^\d{17}[\dX]$"))
+    visit.go("/acts")
+
+    expect(visit.page.locator("tbody tr").first).to_contain_text("people-2.csv")
+
+
+def test_the_language_is_the_browsers_until_somebody_chooses(visit):
+    visit.go("/")
+    expect(visit.page.locator("html")).to_have_attribute("lang", "en")
+    visit.page.get_by_role("link", name="中文").click()
+    expect(visit.page.locator("html")).to_have_attribute("lang", "zh-CN")
+    visit.go("/jobs")
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("任务")
+    visit.page.get_by_role("link", name="English").click()
+    expect(visit.page.locator("html")).to_have_attribute("lang", "en")
+
+
+@pytest.mark.parametrize(("lang", "scheme"), [(Lang.EN, "dark"), (Lang.ZH, "light")])
+def test_no_page_shuts_anybody_out(browser, server, vendor, let_in, sheet, lang, scheme):
+    """axe-core finds nothing serious, in both languages and in both color schemes."""
+    axe, found = Axe(), {}
+
+    def look(visit: Visit, name: str) -> None:
+        answer = axe.run(visit.page, options={"resultTypes": ["violations"]}).response
+        found.update(
+            {
+                (name, one["id"]): [node["html"] for node in one["nodes"]]
+                for one in answer["violations"]
+                if one["impact"] in {"serious", "critical"}
+            }
+        )
+
+    vendor.post("reset", {})
+    with a_visit(browser, server, lang=lang, scheme=scheme, state=let_in[0]) as visit:
+        waiting = visit.upload(SAMPLE)
+        look(visit, "columns")
+        visit.press("columns.go")
+        visit.arrive("plan")
+        look(visit, "plan")
+        visit.follow("plan.next")
+        visit.arrive("confirm")
+        look(visit, "confirm")
+        vendor.post("latency", {"seconds": 0.5})
+        vendor.post("faults", [{"fault": "error_500", "at": [1, 2, 3, 4]}, {"fault": "reset_after", "at": [6]}])
+        case = visit.begin(sheet(8))
+        visit.arrive("progress")
+        look(visit, "progress")
+        vendor.post("latency", {"seconds": 0})
+        visit.finish()
+        for place in (f"/jobs/{case}/result", f"/jobs/{case}/rerun?what=in_doubt", f"/jobs/{waiting}/remove", *_PLACES):
+            visit.go(place)
+            look(visit, place)
+    with a_visit(browser, server, lang=lang, scheme=scheme) as visit:
+        visit.go("/login")
+        look(visit, "login")
+
+    assert found == {}
+
+
+_PLACES = (
+    "/",
+    "/jobs",
+    "/quota?needed=4000",
+    "/quota/usage",
+    "/quota/reconcile",
+    "/quota/invoice",
+    "/settings",
+    "/doctor",
+    "/acts",
+)
