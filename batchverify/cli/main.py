@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -44,6 +45,8 @@ cli.add_command(template)
 
 def main() -> NoReturn:
     """Run the command line and end the process with PRODUCT's exit codes."""
+    # Whatever it writes (results, logs, exports, reports) holds people, or says who was asked about.
+    os.umask(0o077)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a console of code page 936 cannot say everything: never die of it

@@ -13,6 +13,7 @@ from batchverify.job.realm import Realm, open_realm
 from batchverify.job.renewing import is_cut_short
 from batchverify.settings import KEY_FILE, Settings, app_code
 from batchverify.store.home import Home
+from batchverify.store.modes import loose_files
 from batchverify.store.signing import fingerprint
 
 
@@ -38,6 +39,10 @@ def _home(folder: Path) -> Iterator[Finding]:
     except BatchVerifyError as error:
         yield Finding(what="home", is_well=False, detail=str(error))
     else:
+        if loose := loose_files(folder):
+            detail = " ".join([*loose, f"Close all of it with `chmod -R go= {folder}`."])
+            yield Finding(what="home", is_well=False, detail=detail)
+            return
         yield Finding(
             what="home", is_well=True, detail=f"{folder} is private and can be written.", zh=f"{folder} 仅本人可用，可以写入。"
         )

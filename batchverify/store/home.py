@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from batchverify.errors import HomeError
 from batchverify.store.files import home_errors, make_folder, sync_folder
+from batchverify.store.modes import refuse_loose
 
 _WRITE_REMEDY = "Free space there or make it writable, or choose another home with --home. Nothing was sent."
 #: How long a starting run waits for a process that is just probing whether the lock is free.
@@ -75,11 +76,12 @@ class Home:
     def open(cls, path: Path) -> Home:
         """Open the home at `path`, creating it with mode 0700.
 
-        Raises HomeError when it is a link, is no folder, cannot be made, or lets others in. Nothing was sent.
+        Raises HomeError when it is a link, is no folder, cannot be made, lets others in, or holds a file that does. Nothing was sent.
         """
         home = cls(path=path)
         for folder in (path, home.tmp, home.locks):
             _private_folder(folder)
+        refuse_loose(path)
         home._sweep()
         return home
 

@@ -140,12 +140,12 @@ def test_a_healthy_home_is_well_in_everything(desk):
 
     assert all(finding.is_well for finding in findings), findings
     assert [finding.what for finding in findings] == [
-        "home", "ledger", "ledger chains", "ledger report key",
-        "sandbox ledger", "sandbox ledger chains", "sandbox ledger report key", "AppCode",
+        "home", "ledger", "ledger chains", "ledger key", "ledger report key",
+        "sandbox ledger", "sandbox ledger chains", "sandbox ledger key", "sandbox ledger report key", "AppCode",
     ]  # fmt: skip
-    assert findings[4].detail == "1 jobs, no damage."
-    assert findings[5].detail == "1 runs, every record follows from the one before."
-    assert findings[7].detail == "There is one."
+    assert findings[5].detail == "1 jobs, no damage."
+    assert findings[6].detail == "1 runs, every record follows from the one before."
+    assert findings[9].detail == "There is one."
 
 
 def test_a_missing_app_code_is_no_illness_and_one_that_others_read_is(desk):
