@@ -48,6 +48,9 @@ _TOTALS = frozenset(
 )
 _LETTERS = re.compile("[A-Za-z]{1,3}")
 _LOOKS_LIKE_DATA = re.compile(r"\d{6}")
+#: What a message shows of a file's headers: so many, and so many characters of each.
+_LISTED, _LONGEST_HEADER = 40, 60
+_LONGEST_NUMBER = 5
 
 _FIELD_WORDS = {
     Field.NAME: "the name",
@@ -234,7 +237,7 @@ def find_column(table: Table, spelled: str, *, purpose: str, option: str) -> int
         return same[0]
     if _LETTERS.fullmatch(spelled) and COLUMN_INDEXES[spelled.upper()] < width:
         return COLUMN_INDEXES[spelled.upper()]
-    if spelled.isascii() and spelled.isdecimal() and 1 <= int(spelled) <= width:
+    if spelled.isascii() and spelled.isdecimal() and len(spelled) <= _LONGEST_NUMBER and 1 <= int(spelled) <= width:
         return int(spelled) - 1
     raise InputError(f"{table.name} has no column {spelled!r} {purpose}. {_what_it_has(table, table.header)}")
 
@@ -252,7 +255,7 @@ def _refuse_secrets(table: Table, header: Sequence[str]) -> None:
     for index, word in enumerate(header):
         if _REFUSED.fullmatch(normalise_header(word)):
             raise InputError(
-                f"{table.name} has a column {word!r} ({column_letters(index)}): card security codes, expiry dates and passwords may not be "
+                f"{table.name} has a column {_shown(word)} ({column_letters(index)}): card security codes, expiry dates and passwords may not be "
                 "stored or passed on. Delete that column and run this again."
             )
 
@@ -260,7 +263,8 @@ def _refuse_secrets(table: Table, header: Sequence[str]) -> None:
 def _missing(table: Table, header: Sequence[str], one: Field, *, taken: frozenset[int]) -> InputError:
     named_so = [index for index, word in enumerate(header) if one in scores_of(word) and index not in taken]
     hints = [
-        f"{header[index]!r} ({column_letters(index)}) is named so, but its cells look like something else." for index in named_so
+        f"{_shown(header[index])} ({column_letters(index)}) is named so, but its cells look like something else."
+        for index in named_so[:_LISTED]
     ]
     hints.append(f"Name yours with --map {one}=COLUMN.")
     if table.csv and table.header_score == 0:
@@ -275,12 +279,20 @@ def _what_it_has(table: Table, header: Sequence[str]) -> str:
     if table.header_score == 0:
         last = column_letters(max(len(header) - 1, 0))
         return f"None of its first rows reads like a header; row {table.header_row} was taken, columns A to {last}. Look at --header-row."
-    words = [repr(word) for word in header if word and not _LOOKS_LIKE_DATA.search(word)]
-    return f"It has: {', '.join(words)}."
+    words = [_shown(word) for word in header if word and not _LOOKS_LIKE_DATA.search(word)]
+    more = f" and {len(words) - _LISTED:,} more" if len(words) > _LISTED else ""
+    return f"It has: {', '.join(words[:_LISTED])}{more}."
+
+
+def _shown(word: str) -> str:
+    """A header for a message: what may be a cell that slipped into it is not shown, and no more of it than can be read."""
+    if _LOOKS_LIKE_DATA.search(word):
+        return "(not shown, for it looks like data)"
+    return repr(word if len(word) <= _LONGEST_HEADER else f"{word[:_LONGEST_HEADER]}…")
 
 
 def _ambiguous(table: Table, one: Field, columns: Sequence[int]) -> InputError:
-    names = " and ".join(f"{table.header[index]!r} ({column_letters(index)})" for index in sorted(columns))
+    names = " and ".join(f"{_shown(table.header[index])} ({column_letters(index)})" for index in sorted(columns)[:_LISTED])
     return InputError(
         f"{table.name} has more than one column that may be {_FIELD_WORDS[one]}: {names}, and they differ. "
         f"Name one with --map {one}={column_letters(columns[0])}."

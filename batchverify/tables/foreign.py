@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from batchverify.errors import InputError
 from batchverify.model import CellValue, NumberCell, OddCell, Record
@@ -24,7 +25,10 @@ from batchverify.tables.snapshot import Snapshot, unnamed_file
 _PATIENCE_SECONDS = 2 * MAX_CPU_SECONDS
 _REMEDY = "Open it in Excel, WPS or LibreOffice and save it as .xlsx."
 _PARQUET_REMEDY = "Write it again, or as .csv, with every long number as text."
-_ODD_KINDS = {"b": "boolean", "d": "date"}
+_NOT_UNDERSTOOD = f"The workbook cannot be read: what reads such a file broke down on it. {_REMEDY}"
+_ROW = re.compile(rb"\[(\d{1,10}),")
+#: A row of as many cells as there can be, with a hundred bytes each; longer ones would be held whole.
+_MAX_LINE_BYTES = 64 << 20
 
 
 class ProtectedError(InputError):
@@ -52,11 +56,10 @@ class ForeignSource:
         """Give every row that holds anything, from the first, each with at least `width` cells."""
         with self._cells.open() as opened:
             opened.seek(self.sheet.offset)
-            for line in opened:
+            for line in _lines(opened):
                 if line.startswith(b"{"):
                     return
-                number, *cells = json.loads(line)
-                values: tuple[CellValue, ...] = tuple(map(_value, cells))
+                number, values = _row(line)
                 yield Record(number=number, cells=values + ("",) * (width - len(values)))
 
 
@@ -118,23 +121,70 @@ def _run_child(snapshot: Snapshot, copy: IO[bytes], *, name: str, child: str, re
 
 def _sheets(cells: Snapshot) -> Iterator[ForeignSheet]:
     with cells.open() as opened:
-        head: dict[str, Any] | None = None
+        head: tuple[str, bool] | None = None
         offset = number = 0
         position = 0
-        for line in opened:
+        for line in _lines(opened):
             position += len(line)
             if line.startswith(b"{"):
                 if head is not None:
-                    yield ForeignSheet(name=head["sheet"], hidden=head["hidden"], offset=offset, rows=number)
-                head, offset, number = json.loads(line), position, 0
+                    yield ForeignSheet(name=head[0], hidden=head[1], offset=offset, rows=number)
+                head, offset, number = _head(line), position, 0
             else:
-                number = int(line[1 : line.index(b",")])
+                number = _number(line)
         if head is not None:
-            yield ForeignSheet(name=head["sheet"], hidden=head["hidden"], offset=offset, rows=number)
+            yield ForeignSheet(name=head[0], hidden=head[1], offset=offset, rows=number)
 
 
-def _value(cell: str | dict[str, str]) -> CellValue:
-    if isinstance(cell, str):
-        return cell
-    ((kind, text),) = cell.items()
-    return NumberCell(literal=text) if kind == "n" else OddCell(kind=_ODD_KINDS[kind], text=text)
+# What follows believes nothing: a process that a stranger's file has taken over may have written these lines.
+
+
+def _lines(opened: BinaryIO) -> Iterator[bytes]:
+    while line := opened.readline(_MAX_LINE_BYTES + 1):
+        if len(line) > _MAX_LINE_BYTES:
+            raise InputError(_NOT_UNDERSTOOD)
+        yield line
+
+
+def _head(line: bytes) -> tuple[str, bool]:
+    match _parsed(line):
+        case {"sheet": str(name), "hidden": bool(hidden)}:
+            return name, hidden
+        case _:
+            raise InputError(_NOT_UNDERSTOOD)
+
+
+def _number(line: bytes) -> int:
+    found = _ROW.match(line)
+    if found is None:
+        raise InputError(_NOT_UNDERSTOOD)
+    return int(found[1])
+
+
+def _row(line: bytes) -> tuple[int, tuple[CellValue, ...]]:
+    match _parsed(line):
+        case [int(number), *cells] if number > 0:
+            return number, tuple(map(_value, cells))
+        case _:
+            raise InputError(_NOT_UNDERSTOOD)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError(_NOT_UNDERSTOOD) from None
+
+
+def _value(cell: Any) -> CellValue:
+    match cell:
+        case str():
+            return cell
+        case {"n": str(digits)}:
+            return NumberCell(literal=digits)
+        case {"b": str(text)}:
+            return OddCell(kind="boolean", text=text)
+        case {"d": str(text)}:
+            return OddCell(kind="date", text=text)
+        case _:
+            raise InputError(_NOT_UNDERSTOOD)

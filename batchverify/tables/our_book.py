@@ -7,13 +7,12 @@ is compared after that are the texts of the cells, and that nothing makes them l
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from batchverify.model import Sheet
 from batchverify.tables.cell_xml import Losses, plain_text
@@ -22,7 +21,7 @@ from batchverify.tables.package import Package
 from batchverify.tables.sheet_xml import column_letters
 from batchverify.tables.snapshot import Snapshot
 from batchverify.tables.styles import own_styles
-from batchverify.tables.workbook import Workbook
+from batchverify.tables.workbook import ZIP_ERRORS, Workbook
 from batchverify.tables.workbook_xml import OurSheet, own_workbook_parts, sheet_title
 from batchverify.tables.xlsx_reader import SheetSource
 
@@ -127,7 +126,7 @@ def odd_looks(content: bytes) -> Iterator[str]:
         with ZipFile(BytesIO(content)) as source:
             names = source.namelist()
         book = load_workbook(BytesIO(content))
-    except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile, EOFError, zlib.error):
+    except (KeyError, TypeError, AttributeError, SyntaxError, OverflowError, LookupError, *ZIP_ERRORS):
         yield "parts that cannot be read"
         return
     if any(_SHOWING_PARTS.search(f"/{name}") for name in names):

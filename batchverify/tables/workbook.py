@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Self, cast
 from xml.etree.ElementTree import Element, ParseError
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
@@ -21,6 +21,8 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from batchverify.errors import InputError
 from batchverify.tables.sheet_xml import NotPlain, runs_of, text_of
 
+#: What a damaged or hostile zip raises while a part of it is opened or inflated.
+ZIP_ERRORS = (BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 MAX_PARTS = 20_000
 MAX_INFLATED_BYTES = 2 << 30
 #: Sheets of offices shrink 5 to 40 times. Deflate reaches 1,032; a large part beyond this holds nothing but repetition.
@@ -60,7 +62,7 @@ class PartReader:
     def read(self, size: int = -1, /) -> bytes:
         try:
             return self._opened.read(size)
-        except (BadZipFile, zlib.error, EOFError):
+        except ZIP_ERRORS:
             raise InputError(
                 f"{self._workbook} is cut off or damaged. Fetch it again, or open it in Excel and save it again."
             ) from None
@@ -79,7 +81,7 @@ class Workbook:
         self.name = name
         try:
             self._zip = ZipFile(source)
-        except (BadZipFile, ValueError, NotImplementedError):
+        except ZIP_ERRORS:
             raise InputError(f"{name} is cut off or damaged: its zip directory cannot be read. Fetch or save it again.") from None
         self._parts = self._bounded_parts()
         self.workbook_part = self._find_workbook_part()
@@ -97,7 +99,7 @@ class Workbook:
             return PartReader(self._zip.open(self._parts[part]), workbook=self.name)
         except KeyError:
             raise InputError(f"{self.name} is damaged: it has no part {part!r}. Open it in Excel and save it again.") from None
-        except (BadZipFile, NotImplementedError, RuntimeError):
+        except ZIP_ERRORS:
             raise InputError(f"{self.name} has an encrypted or damaged part. Open it in Excel and save it again.") from None
 
     def parse(self, part: str) -> Element:
@@ -112,7 +114,7 @@ class Workbook:
             raise InputError(
                 f"{self.name} declares a document type, which no spreadsheet program writes: it is refused as hostile."
             ) from None
-        except ParseError:
+        except (ParseError, LookupError, ValueError):  # it may name an encoding that there is not
             raise InputError(f"{self.name} is damaged in {part!r}. Open it in Excel and save it again.") from None
 
     def shared_strings(self) -> list[str]:
@@ -151,6 +153,9 @@ class Workbook:
                 raise InputError(
                     f"{self.name} has a part that unpacks to more than {MAX_RATIO} times its size: it is refused as hostile."
                 )
+            if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+                # The others take as much memory to unpack as the file says, and no spreadsheet program uses them.
+                raise InputError(f"{self.name} has a part that is packed as in no workbook. Open it in Excel and save it again.")
             if entry.flag_bits & 1:
                 raise InputError(f"{self.name} has encrypted parts. Open it, remove the password and save it again.")
         return {entry.filename.removeprefix("/"): entry for entry in entries}

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 from batchverify.tables.sheet_xml import NotPlain, whole_number
 from batchverify.tables.styles import MAIN_NAMESPACE
+from batchverify.tables.workbook import ZIP_ERRORS
 
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -169,6 +170,8 @@ def _read(source: ZipFile, name: str) -> bytes:
         return source.read(name)
     except KeyError:
         raise NotPlain(f"The workbook has no part {name!r}.") from None
+    except ZIP_ERRORS:
+        raise NotPlain("A part of the workbook is damaged.") from None
 
 
 def _attributes(tag: bytes) -> dict[str, str]:

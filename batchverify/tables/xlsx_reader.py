@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
-from zipfile import BadZipFile
 
 from batchverify.errors import InputError
 from batchverify.model import CellValue, NumberCell, OddCell, Record
 from batchverify.tables.row_shape import RowShape
 from batchverify.tables.sheet_xml import Cell, NotPlain, SheetScan, cells_of, is_hidden, whole_number
 from batchverify.tables.snapshot import Snapshot
-from batchverify.tables.workbook import SheetPart, Workbook
+from batchverify.tables.workbook import ZIP_ERRORS, SheetPart, Workbook
 
 _DIMENSION = re.compile(rb'<dimension ref="[A-Z]+\d+:[A-Z]+(\d{1,7})"')
 _ONE_DAY_SECONDS = 86_400
@@ -143,7 +142,7 @@ class SheetSource:
                     if values:
                         cells = [_openpyxl_value(value, formula) for value, formula in zip(values, formulas, strict=True)]
                         yield Record(number=number, cells=_fitted(cells, width))
-        except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile) as error:
+        except (LookupError, TypeError, AttributeError, SyntaxError, OverflowError, *ZIP_ERRORS) as error:
             raise InputError(
                 f"{self.workbook.name} cannot be read ({type(error).__name__}). Open it in Excel and save it as .xlsx."
             ) from None

@@ -30,11 +30,13 @@ from batchverify.tables.sheet_xml import (
 )
 from batchverify.tables.styles import Look, Looks, extended_styles
 from batchverify.tables.text_cells import TextCells, TextLooks
+from batchverify.tables.workbook import ZIP_ERRORS
 from batchverify.tables.workbook_xml import OurSheet, TheirSheet, TheirWorkbook, extended_workbook
 from batchverify.tables.xlsx_writer import write_our_sheets
 
 _BYTES_A_ROW = 2_000  # about what our cells take beside a row; only decides whether the part needs the sizes of ZIP64
 _WRITE_BYTES = 256 << 10
+_READ_BYTES = 1 << 20
 _SPANS = re.compile(rb"""\sspans\s*=\s*["'][^"'<]*["']""")
 _ROW_TAG = re.compile(rb"""<row(?:[^<>"']|"[^"<]*"|'[^'<]*')*>""")
 _HAS_REFERENCE = re.compile(rb"<c\s(?:[^<>]*\s)?r\s*=")
@@ -76,6 +78,7 @@ def plan_splice(source: ZipFile, *, sheet_part: str, header_row: int, ours: Mapp
     `ours` are the columns of an earlier result by key: complete, they are written over in place; else they are taken out.
     Raises `NotPlain`, with the reason, when the workbook cannot be kept as it is.
     """
+    _refuse_damaged(source, but=sheet_part)
     theirs = TheirWorkbook.read(source)
     found = next((one for one in theirs.sheets if one.part == sheet_part), None)
     if found is None:
@@ -91,6 +94,18 @@ def plan_splice(source: ZipFile, *, sheet_part: str, header_row: int, ours: Mapp
     # Tried once now: after the pass over the rows it would be too late to choose another way.
     extended_workbook(theirs, [OurSheet(title="a", part="a")], dropped=dropped_sheets(theirs, found), keep_macros=True)
     return Splice(theirs=theirs, sheet=found, extent=extent, columns=columns, old=old, styles=styles, looks=looks)
+
+
+def _refuse_damaged(source: ZipFile, *, but: str) -> None:
+    """Raise NotPlain where a part cannot be copied. Once the rows are paid for, it would be too late to find out."""
+    try:
+        for info in source.infolist():
+            if info.filename != but:
+                with source.open(info) as part:
+                    while part.read(_READ_BYTES):
+                        pass
+    except ZIP_ERRORS:
+        raise NotPlain("A part of the workbook is damaged.") from None
 
 
 def dropped_sheets(theirs: TheirWorkbook, annotated: TheirSheet) -> list[TheirSheet]:

@@ -1,0 +1,132 @@
+"""What fuzzing has found (`python -m tests.campaigns.fuzz`), each as the smallest input that showed it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from batchverify.errors import InputError
+from batchverify.model import Field
+from batchverify.tables.columns import choose_columns
+from batchverify.tables.foreign import ForeignSource, _sheets
+from batchverify.tables.reader import open_table
+from batchverify.tables.snapshot import Snapshot, unnamed_file
+from batchverify.vendor.gateway import http_date
+from tests.builders import a_row, a_sheet, rows
+from tests.threats import guards
+
+
+def repacked(path, *, kind=zipfile.ZIP_STORED, **changes):
+    """Pack a workbook again with some parts changed, named by the end of their names."""
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", kind) as target:
+        for name, content in parts.items():
+            change = next((change for end, change in changes.items() if name.endswith(f"{end}.xml")), None)
+            target.writestr(name, content if change is None else change(content))
+    path.write_bytes(out.getvalue())
+    return path
+
+
+@guards("hostile-files")
+def test_a_part_that_is_damaged_beside_the_rows_costs_the_workbook_and_not_the_result(desk):
+    path = a_sheet(desk.folder, rows(3), name="people.xlsx")
+    repacked(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"<a:theme") + 2] ^= 1
+    path.write_bytes(content)
+
+    result = desk.verify(path)
+
+    assert result.counts() == {"matched": 3}
+    assert "A part of the workbook is damaged" in result.note
+
+
+@guards("hostile-files")
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"workbook": lambda xml: xml.replace(b"<workbook", b'<?xml version="1.0" encoding="UTF-9"?><workbook', 1)},
+            "is damaged in",
+        ),
+        ({"kind": zipfile.ZIP_LZMA}, "packed as in no workbook"),
+        ({"kind": zipfile.ZIP_BZIP2}, "packed as in no workbook"),
+    ],
+    ids=["an encoding that there is not", "lzma", "bzip2"],
+)
+def test_a_workbook_of_no_spreadsheet_program_is_refused(tmp_path, changes, told):
+    path = repacked(a_sheet(tmp_path, rows(1), name="people.xlsx"), **changes)
+
+    with pytest.raises(InputError, match=told), open_table(path, temporary=tmp_path) as table:
+        list(table.records())
+
+
+@guards("hostile-files")
+def test_a_zip_whose_directory_points_before_its_beginning_is_refused(tmp_path):
+    path = a_sheet(tmp_path, rows(1), name="people.xlsx")
+    content = bytearray(path.read_bytes())
+    # The offset of the directory, larger than it is: whatever it lists then seems to begin before the file.
+    content[-6:-2] = (int.from_bytes(content[-6:-2], "little") + 2_000).to_bytes(4, "little")
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match="damaged"):
+        open_table(path, temporary=tmp_path)
+
+
+@guards("hostile-files")
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"sheet": "a"}\n',
+        b'{"sheet": 1, "hidden": false}\n',
+        b"[1\n",
+        b"[-1, 2]\n",
+        b"[1, [2]]\n",
+        b'[1, {"x": "2"}]\n',
+        b'[1, {"n": 2}]\n',
+        b"\xff\n",
+        b"[" * 200_000,
+    ],
+)
+def test_whatever_the_process_that_reads_old_workbooks_writes_nothing_but_a_sentence_comes_of_it(tmp_path, line):
+    copy = unnamed_file(tmp_path)
+    copy.write(b'{"sheet": "a", "hidden": false}\n' + line)
+    copy.flush()
+    cells = Snapshot(copy, sha256="", size_bytes=0)
+    cells.size_bytes = copy.tell()
+
+    with pytest.raises(InputError, match=r"^The workbook cannot be read: what reads such a file broke down on it"):
+        [list(ForeignSource(cells, one).records()) for one in _sheets(cells)]
+    cells.close()
+
+
+@guards("logs")
+def test_a_number_that_slipped_into_a_header_is_not_shown(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(f"序号,{a_row()['idCard']}姓名,身份证号\n" + f"x,{a_row()['idCard']},y\n" * 3, "utf-8")
+
+    with open_table(path, temporary=tmp_path) as table, pytest.raises(InputError, match="not shown") as caught:
+        choose_columns(table, wanted=(Field.NAME,))
+
+    assert a_row()["idCard"][:8] not in str(caught.value)
+
+
+@guards("logs")
+def test_of_a_sheet_of_sixteen_thousand_columns_a_message_names_forty(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("姓名," + ",".join(f"第{number}列{'长' * 100}" for number in range(16_000)) + "\n王一,x\n", "utf-8")
+
+    with open_table(path, temporary=tmp_path) as table, pytest.raises(InputError, match="and 15,961 more") as caught:
+        choose_columns(table, wanted=(Field.ACCOUNT_NO,))
+
+    assert len(str(caught.value)) < 4_000
+
+
+@guards("hostile-answers")
+@pytest.mark.parametrize("day", ["9" * 40, "9" * 5_000])
+def test_a_date_without_measure_from_the_vendor_is_none(day):
+    assert http_date(f"Tue, {day} Nov 2026 02:50:01 GMT") is None
