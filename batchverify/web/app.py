@@ -19,7 +19,24 @@ from starlette.types import ASGIApp
 from batchverify.web.access import Access
 from batchverify.web.drawing import STATIC
 from batchverify.web.guard import Guard, Limits, Names
-from batchverify.web.pages import acts, doctor, entering, invoice, language, reconcile, settings, usage, wallet
+from batchverify.web.pages import (
+    acts,
+    columns,
+    doctor,
+    entering,
+    history,
+    invoice,
+    language,
+    plan,
+    progress,
+    reconcile,
+    rerun,
+    result,
+    settings,
+    upload,
+    usage,
+    wallet,
+)
 from batchverify.web.pages.doors import refusal, say
 from batchverify.web.visiting import Visiting
 
@@ -37,6 +54,7 @@ def build_app(desk: Desk, access: Access, *, names: Names, limits: Limits | None
         Mount("/static", StaticFiles(directory=STATIC)),
         *entering.ROUTES,
         *language.ROUTES,
+        *(route for part in (upload, columns, plan, progress, result, rerun, history) for route in part.ROUTES),
         *(route for part in (wallet, usage, reconcile, invoice, settings, doctor, acts) for route in part.ROUTES),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _told, Exception: _bug})

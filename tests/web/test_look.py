@@ -95,7 +95,7 @@ def _keys(node):
             return [_keys(left)[0]]
         case nodes.CondExpr(expr1=first, expr2=second):
             return [*_keys(first), *_keys(second)]
-        case nodes.Name():
+        case nodes.Name() | nodes.Getattr():
             return []
     raise AssertionError(node)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -77,7 +78,8 @@ def show(request: Request, form: Form) -> Response:
 
 async def events(request: Request) -> Response:
     """The same, at each change, for as long as somebody looks."""
-    desk, lang, case_id = desk_of(request), language_of(request), request.path_params["id"]
+    case = await run_in_threadpool(case_of, request)
+    desk, lang, case_id = desk_of(request), language_of(request), case.id
     return await live_stream(request, desk, case_id, shape=lambda live: live_words(live, desk.case(case_id), lang))
 
 

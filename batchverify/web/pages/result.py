@@ -54,7 +54,7 @@ class InClear:
     """The one cell that is shown in clear."""
 
     row: int
-    field: Field
+    which: Field
     text: str = field(repr=False)
 
 
@@ -102,15 +102,14 @@ def unmask(request: Request, form: Form) -> Response:
     text = desk_of(request).unmask(case.id, row=row, field=Field(name), operator=request.state.person.name)
     if request.headers.get("accept", "").startswith("text/plain"):
         return PlainTextResponse(text)
-    return _drawn(request, _Looked.of(form), clear=InClear(row=row, field=Field(name), text=text))
+    return _drawn(request, _Looked.of(form), clear=InClear(row=row, which=Field(name), text=text))
 
 
 def download(request: Request, form: Form) -> Response:
     """A file of the result."""
     del form
     case = case_of(request)
-    word, lang = request.path_params["word"], language_of(request)
-    return file_sent(desk_of(request).download(case.id, word, operator=request.state.person.name, lang=lang))
+    return file_sent(desk_of(request).download(case.id, request.path_params["word"], operator=request.state.person.name))
 
 
 def report(request: Request, form: Form) -> Response:
