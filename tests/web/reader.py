@@ -106,8 +106,8 @@ class Reader:
                 fields[name[1]] = unescape(value[1]) if value else ""
         return fields
 
-    def _asked(self, method: str, path: str, *, headers: dict[str, str], **given: Any) -> httpx.Response:
-        spelled = {"accept-language": self.lang, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    def _asked(self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> httpx.Response:
+        spelled = {"accept-language": self.lang, **{name.replace("_", "-"): value for name, value in (headers or {}).items()}}
 
         async def sent() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
