@@ -33,7 +33,7 @@ KEY_FILE = "appcode"
 #: What a file in the current folder may not say.
 _NOT_HERE = frozenset(
     {"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode", "alert_urls", "approval"}
-    | {"keep_answers_days", "keep_codes_days", "keep_audit_days"}
+    | {"keep_answers_days", "keep_codes_days", "keep_audit_days", "keep_uploads_days"}
 )
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     keep_answers_days: float = Field(default=30, ge=0, le=36_500)
     keep_codes_days: float = Field(default=180, ge=1, le=36_500)
     keep_audit_days: float = Field(default=1_095, ge=1_095, le=36_500)
+    # What was uploaded to the page is a copy, and so is what comes out of it.
+    keep_uploads_days: float = Field(default=7, ge=0, le=36_500)
+    upload_mib: int = Field(default=200, ge=1, le=2_048)
 
     # The publisher's side is limited to 500 a second (VENDOR §4); the buyer's own limit is unpublished, so it is found out.
     # Slower than one ask in 100 s, a single process would hold up all the others on its home for as long.

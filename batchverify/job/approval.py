@@ -72,6 +72,15 @@ def approve_plan(plan: str, *, home: Path, settings: Settings, clock: SystemCloc
     )
 
 
+def is_same_person(one: str, other: str) -> bool:
+    """Tell whether two names are spellings of one.
+
+    >>> is_same_person("Wang  Fang", "ｗang fang"), is_same_person("", "")
+    (True, False)
+    """
+    return _named(one) == _named(other) != ""
+
+
 def within_approval(bounds: Bounds, plan: Plan, realm: Realm, settings: Settings, *, operator: str) -> Bounds:
     """The bounds of a run under the approval that they name: its asks are the cap, less what was spent under it.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from batchverify.errors import InputError
 from batchverify.model import CheckLevel, Field, Product
+from batchverify.settings import Settings
 from batchverify.words import Lang
 
 #: A hundred years: older than any answer, and no date before the calendar begins.
@@ -128,6 +129,20 @@ class Options:
             endpoint_host=str(kept["endpoint_host"]),
             origin=str(kept.get("origin", "")),
         )
+
+
+def first_options(settings: Settings, *, lang: Lang | None = None) -> Options:
+    """What is chosen where nobody has chosen otherwise: what the settings say. Labels are Chinese unless somebody names a language."""
+    return Options(
+        asking=Asking(
+            checks=settings.checks,
+            allow_minors=settings.allow_minors,
+            reuse_days_matched=settings.reuse_days_matched,
+            reuse_days_other=settings.reuse_days_other,
+        ),
+        delivery=Delivery(lang=lang or Lang(settings.lang or "zh")),
+        mandate=Mandate(operator=settings.operator),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

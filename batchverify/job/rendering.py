@@ -32,14 +32,15 @@ from batchverify.rules.verdicts import verdict
 from batchverify.rules.windows import window_of
 from batchverify.settings import VENDOR_ENDPOINT, Settings
 from batchverify.store.ledger import BillRow, Job, Run
+from batchverify.tables.columns import ColumnMap
 from batchverify.tables.placing import check_target, place
 from batchverify.tables.protected import Protection
 from batchverify.tables.reader import Table
 from batchverify.tables.writer import Written, check_protection, write_result
 from batchverify.words.planning import PLANNING, rows_text
 
-#: Is told of each row of a result in its order, with None for one that is not asked.
-NoteRow = Callable[[Record, Outcome | None], None]
+#: Is told of each row of a result in its order, with None for one that is not asked, and which columns hold what.
+NoteRow = Callable[[Record, Outcome | None, ColumnMap], None]
 # What a sheet may be called, and a file may not on some systems.
 _NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
@@ -147,7 +148,7 @@ def draw(
 
 def _told(annotation: Annotation, note_row: NoteRow) -> Iterator[tuple[Record, Outcome | None]]:
     for record, outcome in annotation:
-        note_row(record, outcome)
+        note_row(record, outcome, annotation.lines.columns)
         yield record, outcome
 
 

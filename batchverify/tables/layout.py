@@ -21,7 +21,8 @@ from batchverify.words import Lang
 
 _TO_FIX = {Lang.EN: "To fix", Lang.ZH: "待修正"}
 _TO_RETRY = {Lang.EN: "To retry", Lang.ZH: "待重试"}
-_FIXABLE = frozenset({RowStatus.BLOCKED, RowStatus.INVALID})
+#: Statuses of rows that somebody has to correct in the sheet before they can be asked.
+FIXABLE = frozenset({RowStatus.BLOCKED, RowStatus.INVALID})
 
 #: Rows above the header, as (number, cells).
 RowsAbove = Iterable[tuple[int, Sequence[CellValue]]]
@@ -99,7 +100,7 @@ class Annotator:
         """Give the texts and the styles of our cells beside a row."""
         texts = cells_of_outcome(outcome, lang=self._layout.lang, simulated=self._layout.simulated)
         styles = self._styles[outcome.status]
-        if outcome.status in _FIXABLE:
+        if outcome.status in FIXABLE:
             self.to_fix.add(self._layout.cells(record), texts, styles)
         elif outcome.status.is_open:
             self.to_retry.add(self._layout.cells(record), texts, styles)

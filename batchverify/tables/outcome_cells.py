@@ -75,10 +75,9 @@ def cells_of_outcome(outcome: Outcome, *, lang: Lang, simulated: bool) -> list[s
     >>> cells_of_outcome(Outcome(status=RowStatus.BLOCKED, code="precision_lost", source=RowSource.LOCAL), lang=Lang.ZH, simulated=True)[0]
     '本地拦截'
     """
-    details, code = outcome.details, outcome.code
-    unknown = outcome.message if code not in SAYINGS else ""
+    details = outcome.details
     return [
-        *_what_happened(outcome.status, code, outcome.at, unknown, outcome.warnings, lang),
+        *words_of_outcome(outcome, lang),
         label_of_source(outcome.source, lang) + (_SIMULATED if simulated else ""),
         outcome.billed.value,
         *[details.get(name, "") for name in _DETAILS],
@@ -89,6 +88,12 @@ def cells_of_outcome(outcome: Outcome, *, lang: Lang, simulated: bool) -> list[s
         outcome.request_id,
         outcome.row_tag,
     ]
+
+
+def words_of_outcome(outcome: Outcome, lang: Lang) -> tuple[str, str, str, str]:
+    """Give the words for status, code, message and action."""
+    unknown = outcome.message if outcome.code not in SAYINGS else ""
+    return _what_happened(outcome.status, outcome.code, outcome.at, unknown, outcome.warnings, lang)
 
 
 @lru_cache(maxsize=1_024)  # few sentences, many rows: putting them together costs as much as reading an answer

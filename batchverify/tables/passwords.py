@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 from batchverify.errors import InputError
 from batchverify.model import Secret
 
+
+class PasswordNeeded(InputError):
+    """A workbook is protected, and nobody has given the password that opens it. Nothing was sent."""
+
+
 #: Excel takes no longer one.
 MAX_LENGTH = 255
 
@@ -50,7 +55,7 @@ class Passwords:
         if self._result is None:
             given = self.ask_new(name, self._known.get(source_sha256))
             if given is None:
-                raise InputError(
+                raise PasswordNeeded(
                     f"{name} is to be protected, and there is no terminal to ask for a password. "
                     "Give it in the first line of standard input with --password-stdin (in Python: password=). Nothing was sent."
                 )

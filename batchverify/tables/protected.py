@@ -18,7 +18,7 @@ from batchverify.errors import HomeError, InputError
 from batchverify.model import Secret
 from batchverify.tables.child import run_child
 from batchverify.tables.foreign_child import MAX_CPU_SECONDS, TOO_LARGE
-from batchverify.tables.passwords import Passwords
+from batchverify.tables.passwords import PasswordNeeded, Passwords
 from batchverify.tables.protected_child import FIRST, MAX_CONTENT_BYTES, NO_ROOM, OPEN, PROTECT, WRONG_PASSWORD
 from batchverify.tables.snapshot import Snapshot, unnamed_file
 
@@ -66,7 +66,7 @@ def unprotected(snapshot: Snapshot, *, name: str, passwords: Passwords, temporar
     for _ in range(passwords.tries):
         given = passwords.ask(name)
         if given is None:
-            raise InputError(
+            raise PasswordNeeded(
                 f"{name} is protected with a password, and there is no terminal to ask for it. "
                 "Give it in the first line of standard input with --password-stdin (in Python: password=). Nothing was sent."
             )
@@ -74,7 +74,7 @@ def unprotected(snapshot: Snapshot, *, name: str, passwords: Passwords, temporar
         if copy is not None:
             passwords.keep(snapshot.sha256, given)
             return copy
-    raise InputError(
+    raise PasswordNeeded(
         f"{name} is protected, and the password from {passwords.origin} does not open it. "
         "Ask whoever sent it; capitals count. Nothing was sent."
     )
