@@ -101,8 +101,11 @@ class TextCells:
             style = self._looks.as_text(default)
             if style != default:
                 place = min((start for other, (start, _) in spans.items() if other > column), default=None)
+                if place is None:
+                    xml, place = _opened_at_end(xml)
                 cell = b'<c r="%b%d" s="%d"/>' % (column_letters(column).encode(), row.number, style)
-                xml = _inserted(xml, cell, place)
+                xml = xml[:place] + cell + xml[place:]
+                spans[column] = (place, place + len(cell))  # the next one to the left goes before it
         return xml
 
     def _as_text(self, cell: bytes) -> bytes:
@@ -123,16 +126,14 @@ class TextCells:
         return self._of_column[column]
 
 
-def _inserted(xml: bytes, cell: bytes, place: int | None) -> bytes:
-    """Put a cell into a row: before the cell that comes after it, else after its last one."""
-    if place is not None:
-        return xml[:place] + cell + xml[place:]
+def _opened_at_end(xml: bytes) -> tuple[bytes, int]:
+    """Give a row with a start and an end tag, and the place behind its last cell."""
     if xml.endswith(b"/>"):
-        return xml[:-2].rstrip() + b">" + cell + b"</row>"
+        opened = xml[:-2].rstrip() + b">"
+        return opened + b"</row>", len(opened)
     spans = spans_of(xml)
     tag = _ROW_TAG.match(xml)
-    end = spans[-1][2] if spans else tag.end() if tag else len(xml)
-    return xml[:end] + cell + xml[end:]
+    return xml, spans[-1][2] if spans else tag.end() if tag else len(xml)
 
 
 def _style_of_column(head: bytes, column: int) -> int:

@@ -31,7 +31,9 @@ _MAX_TITLE = 31
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _SHEETS = re.compile(rb"<sheets>(.*?)</sheets>", re.DOTALL)
 _SHEET = re.compile(rb"<sheet\s[^<>]*?/>")
-_NAMES = re.compile(rb"<definedNames(?:\s[^<>]*)?>(.*?)</definedNames>", re.DOTALL)
+_NAMES = re.compile(rb"<definedNames(?:\s[^<>]*[^<>/])?\s*>(.*?)</definedNames>", re.DOTALL)
+#: What openpyxl writes where there are none. A second list beside it would be a damaged workbook.
+_NO_NAMES = re.compile(rb"<definedNames(?:\s[^<>]*)?/>")
 _NAME = re.compile(rb"<definedName\s[^<>]*>[^<]*</definedName>")
 _RELATIONSHIP = re.compile(rb"<Relationship\s[^<>]*?/>")
 # What the schema lets follow the defined names; a new list of them goes before the first of these.
@@ -296,6 +298,7 @@ def _renamed(xml: bytes, theirs: TheirWorkbook, kept: Sequence[TheirSheet], ours
 
     if found := _NAMES.search(xml):
         return xml[: found.start(1)] + _NAME.sub(keep, found[1]) + ours.encode() + xml[found.end(1) :]
+    xml = _NO_NAMES.sub(b"", xml)
     place = _AFTER_NAMES.search(xml, xml.index(b"</sheets>"))
     if not place:
         raise NotPlain("The workbook part has no end.")

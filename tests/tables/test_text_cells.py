@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import ZipFile
@@ -187,6 +188,25 @@ def test_each_spelling_of_a_row_gets_its_text_cell(xml, expected):
     assert looks.part() == (
         STYLES.replace(b'count="2"', b'count="3"').replace(b"</cellXfs>", added + b"</cellXfs>") if row.xml != xml else STYLES
     )
+
+
+@pytest.mark.parametrize(
+    ("xml", "expected"),
+    [
+        (b'<row r="2"/>', b'<row r="2">B2C2D2</row>'),
+        (b'<row r="2"></row>', b'<row r="2">B2C2D2</row>'),
+        (b'<row r="2"><c r="A2"/></row>', b'<row r="2"><c r="A2"/>B2C2D2</row>'),
+        (b'<row r="2"><c r="C2" s="1"/></row>', b'<row r="2">B2<c r="C2" s="1"/>D2</row>'),
+        (b'<row r="2"><c r="C2"/><c r="F2"/></row>', b'<row r="2">B2C2D2<c r="F2"/></row>'),
+    ],
+)
+def test_several_text_cells_of_a_row_stand_in_their_order(xml, expected):
+    """Out of order they would be a workbook that Excel wants to repair, and that is refused here."""
+    cells = TextCells([1, 2, 3], TextLooks(STYLES), head=b"<worksheet><sheetData>")
+
+    row = cells.applied(RowXml(2, b"", xml, False), Record(number=2, cells=("x", "", "", "")))
+
+    assert re.sub(rb'<c r="([BCD]2)" s="2"/>', rb"\1", row.xml) == expected
 
 
 def test_a_row_without_blanks_is_the_same_row():

@@ -96,13 +96,16 @@ def test_a_dropped_sheet_goes_and_every_local_name_still_points_at_its_sheet():
     assert b"vbaProject" not in parts["[Content_Types].xml"]
 
 
-def test_without_names_a_list_of_them_is_put_where_the_schema_wants_it():
-    theirs = TheirWorkbook.read(a_package(**{"xl/workbook.xml": WORKBOOK % b""}))
+@pytest.mark.parametrize("names", [b"", b"<definedNames/>", b"<definedNames />", b"<definedNames></definedNames>"])
+def test_without_names_a_list_of_them_is_put_where_the_schema_wants_it(names):
+    """An empty list is what openpyxl writes, and a second one beside it would be a damaged workbook."""
+    theirs = TheirWorkbook.read(a_package(**{"xl/workbook.xml": WORKBOOK % names}))
 
     workbook = extended_workbook(theirs, OURS, dropped=[], keep_macros=True)["xl/workbook.xml"]
 
     assert b"</sheets><definedNames><definedName" in workbook
     assert b"</definedNames><calcPr/>" in workbook
+    assert workbook.count(b"<definedNames") == 1
     assert b'activeTab="3"' in workbook
 
 
