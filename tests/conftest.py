@@ -11,6 +11,9 @@ import pytest
 from batchverify.sandbox import Running, running
 from tests.desk import Desk
 
+# The validator of workbooks brings lxml. Users have none, and openpyxl would read and write by it.
+os.environ["OPENPYXL_LXML"] = "False"
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Running]:

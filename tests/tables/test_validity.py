@@ -1,0 +1,135 @@
+"""Results of every kind are valid by the standard, and whoever judges that sees what is not."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import replace
+from itertools import cycle
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import openpyxl
+import pytest
+
+from batchverify.model import Billed, Field, Outcome, RowSource, RowStatus, Sheet
+from batchverify.tables.columns import choose_columns
+from batchverify.tables.our_book import book_bytes
+from batchverify.tables.reader import open_table
+from batchverify.tables.writer import write_result
+from batchverify.words import Lang
+from tests.campaigns.corpus import sheet_of
+from tests.campaigns.writers import CSV_FORMS, WRITERS, write_csv
+from tests.validity import faults, new_faults
+
+SHEETS = [
+    Sheet(title="Summary", rows=(("Summary",), (), ("Rows", "Count"), ("matched", 4)), widths=(20, 10), heading_rows=(2,)),
+    Sheet(title="Legend", rows=(("Legend",), ("matched", "long " * 30)), widths=(20, 60)),
+]
+
+
+def result_of(source, folder, *, lang=Lang.EN, name="result.xlsx"):
+    """Write the result of a file with an outcome of every status, without asking anybody."""
+    statuses = cycle(RowStatus)
+    with open_table(source, temporary=folder) as table:
+        columns = choose_columns(table, wanted=[Field.NAME, Field.ID_CARD, Field.ACCOUNT_NO])
+        annotated = (
+            (record, Outcome(status=next(statuses), code="01", source=RowSource.ASKED, billed=Billed.YES, row_tag="s-a/1/x"))
+            for record in table.records()
+        )
+        target = folder / name
+        return write_result(table, annotated, target, lang=lang, simulated=True, sheets=lambda: SHEETS, columns=columns).path
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in WRITERS if not WRITERS[kind].suffix.startswith("xls")] + ["xls by xlwt", "csv gb18030"]
+)
+def test_a_workbook_of_ours_has_no_fault(kind, tmp_path):
+    lines, _ = sheet_of(random.Random(3), typed=False, rare=True)
+    if kind in CSV_FORMS:
+        source = write_csv(tmp_path / "people.csv", lines, CSV_FORMS[kind])
+    else:
+        source = tmp_path / f"people.{WRITERS[kind].suffix}"
+        WRITERS[kind].write(source, lines)
+
+    result = result_of(source, tmp_path)
+
+    assert faults(result) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if WRITERS[kind].suffix in ("xlsx", "xlsm")])
+def test_a_result_in_the_users_workbook_has_no_fault_that_the_workbook_had_not(kind, tmp_path):
+    """Also where the result is the input of the next one, in another language, and where that was edited by another program."""
+    lines, _ = sheet_of(random.Random(4), typed=True, rare=True)
+    source = tmp_path / f"people.{WRITERS[kind].suffix}"
+    WRITERS[kind].write(source, lines)
+
+    first = result_of(source, tmp_path)
+    second = result_of(first, tmp_path, lang=Lang.ZH, name="second.xlsx")
+    edited = tmp_path / "edited.xlsx"
+    openpyxl.load_workbook(second).save(edited)
+    third = result_of(edited, tmp_path, name="third.xlsx")
+
+    assert new_faults(first, source) == []
+    assert new_faults(second, first) == []
+    assert new_faults(third, edited) == []
+
+
+def test_a_book_of_nothing_but_our_sheets_has_no_fault(tmp_path):
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(book_bytes([replace(sheet, title="同") for sheet in SHEETS]))
+
+    assert faults(path) == []
+
+
+_SHEET, _STYLES, _BOOK = "xl/worksheets/sheet1.xml", "xl/styles.xml", "xl/workbook.xml"
+_LINKS, _TYPES = "xl/_rels/workbook.xml.rels", "[Content_Types].xml"
+#: What is done to which part, as pattern and replacement.
+DISORDER = {
+    "widths behind the rows": (_SHEET, rb"(<cols>.*</cols>)(.*</sheetData>)", rb"\2\1"),
+    "a filter before the rows": (_SHEET, rb"(<sheetData>.*</sheetData>)(<autoFilter[^>]*/>)", rb"\2\1"),
+    "rows in disorder": (_SHEET, rb'(<row r="4".*?</row>)(<row r="5".*?</row>)', rb"\2\1"),
+    "cells in disorder": (_SHEET, rb'(<c r="A4".*?</c>)(<c r="B4".*?</c>)', rb"\2\1"),
+    "a cell twice": (_SHEET, rb'(<c r="A4".*?</c>)', rb"\1\1"),
+    "a cell of another row": (_SHEET, rb'<c r="A4"', rb'<c r="A5"'),
+    "a type that nobody knows": (_SHEET, rb't="inlineStr"', rb't="inlinestring"'),
+    "an attribute that nobody knows": (_SHEET, rb"<row ", rb'<row nr="1" '),
+    "an element where none belongs": (_SHEET, rb"<is><t>([^<]*)</t></is>", rb"<is><v>\1</v></is>"),
+    "a format that is not there": (_SHEET, rb's="\d+"', rb's="999"'),
+    "a text that is not there": (_SHEET, rb't="inlineStr"><is>.*?</is>', rb't="s"><v>0</v>'),
+    "a number that is none": (_SHEET, rb' t="inlineStr"><is>.*?</is>', rb"><v>1,5</v>"),
+    "two widths of a column": (_SHEET, rb"(<col [^>]*/>)", rb"\1\1"),
+    "no XML": (_SHEET, rb"</worksheet>", rb"</worksheets>"),
+    "fills before fonts": (_STYLES, rb"(<fonts.*</fonts>)(<fills.*</fills>)", rb"\2\1"),
+    "a wrong count": (_STYLES, rb'<fonts count="\d+"', rb'<fonts count="1"'),
+    "a font that is not there": (_STYLES, rb'(<cellXfs.*?fontId=")\d+', rb"\g<1>99"),
+    "a number format that is not there": (_STYLES, rb'(<cellXfs.*?numFmtId=")\d+', rb"\g<1>199"),
+    "names before sheets": (_BOOK, rb"(<sheets>.*</sheets>)(<definedNames>.*</definedNames>)", rb"\2\1"),
+    "two sheets of one title": (_BOOK, rb'name="To fix"', b'name="To retry"'),
+    "two sheets of one number": (_BOOK, rb'sheetId="2"', rb'sheetId="1"'),
+    "a name twice": (_BOOK, rb"(<definedName .*?</definedName>)", rb"\1\1"),
+    "a name of no sheet": (_BOOK, rb'localSheetId="\d"', rb'localSheetId="9"'),
+    "a title of too many letters": (_BOOK, rb'name="To fix"', b'name="' + b"x" * 32 + b'"'),
+    "a sheet without a link": (_LINKS, rb"<Relationship [^>]*worksheet[^>]*/>", rb""),
+    "a link to nothing": (_LINKS, rb"/xl/worksheets/sheet2.xml", rb"/xl/worksheets/sheet22.xml"),
+    "a part without a type": (_TYPES, rb'<Override PartName="/xl/worksheets/sheet2[^>]*/>', rb""),
+    "a type twice": (_TYPES, rb"(<Override [^>]*/>)", rb"\1\1"),
+    "a type of no part": (_TYPES, rb"/xl/worksheets/sheet2.xml", rb"/xl/worksheets/sheet22.xml"),
+}
+
+
+def test_whoever_judges_sees_every_disorder_that_is_planted(tmp_path):
+    source = write_csv(tmp_path / "people.csv", sheet_of(random.Random(5), typed=False, rare=True)[0], CSV_FORMS["csv utf-8"])
+    with ZipFile(result_of(source, tmp_path)) as result:
+        parts = {name: result.read(name) for name in result.namelist()}
+    unseen = []
+    for disorder, (part, pattern, planted) in DISORDER.items():
+        changed, count = re.subn(pattern, planted, parts[part], count=1, flags=re.DOTALL)
+        assert count == 1, disorder
+        path = tmp_path / "disorder.xlsx"
+        with ZipFile(path, "w", ZIP_DEFLATED) as target:
+            for name, content in (parts | {part: changed}).items():
+                target.writestr(name, content)
+        if not faults(path):
+            unseen.append(disorder)
+
+    assert unseen == []
