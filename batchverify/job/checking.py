@@ -36,6 +36,8 @@ from batchverify.words import Lang
 
 MAX_SIZE_BYTES = 64 << 20
 _CERTIFICATE = "certificate"
+#: What comes of a signed document whose parts are missing or of another kind than in any report.
+_NO_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 #: No chain is longer, and no larger number fits into a ledger.
 _MOST_EVENTS = 1 << 48
 
@@ -162,10 +164,13 @@ def _check_alone(
             checked.well.append(f"The signature holds under {whose} ({fingerprint(one)}).")
     if checked.wrong or opened.form == _CERTIFICATE:
         return  # what is not signed by anybody trusted is not worth adding up, and a certificate has nothing more to add up
-    if opened.form:
-        _check_report_alone(opened, path, folder, checked)
-    else:
-        _check_path(document, checked)
+    try:
+        if opened.form:
+            _check_report_alone(opened, path, folder, checked)
+        else:
+            _check_path(document, checked)
+    except _NO_FORM:  # whoever holds the key may sign anything
+        checked.wrong.append("What is signed has not the form of a report.")
 
 
 def _key_named(document: Mapping[str, Any]) -> str:
@@ -284,7 +289,7 @@ def _check_anew(opened: _Opened, session: Session, checked: Checked) -> None:
                 expected = signed_document(found, settings)
         else:
             expected = prove_row(document["job"], document["row"]["row"], again)
-    except (BatchVerifyError, KeyError, TypeError) as error:
+    except (BatchVerifyError, *_NO_FORM) as error:
         said = str(error) if isinstance(error, BatchVerifyError) else "It has not the form of a report."
         (checked.notes if not checked.wrong else checked.wrong).append(f"Rows and figures could not be compared. {said}")
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+from batchverify.errors import InputError
 from batchverify.model import Sheet
 from batchverify.tables.cell_xml import Losses, plain_text
 from batchverify.tables.our_sheets import drawn
@@ -25,6 +26,8 @@ from batchverify.tables.workbook import ZIP_ERRORS, Workbook
 from batchverify.tables.workbook_xml import OurSheet, own_workbook_parts, sheet_title
 from batchverify.tables.xlsx_reader import SheetSource
 
+#: A report has some thousands. All of them are held at once, and a small file can hold many millions.
+_MOST_CELLS = 500_000
 #: Sheets with their cells: a title, and a text for each (row, column) from (1, 0) on that is not blank.
 Texts = list[tuple[str, dict[tuple[int, int], str]]]
 
@@ -68,26 +71,32 @@ def texts_of_book(path: Path, *, temporary: Path, max_size_bytes: int) -> Texts:
     """Read every sheet of a workbook. `temporary` is a private folder.
 
     Raises:
-        InputError: It cannot be read, or is larger than that.
+        InputError: It cannot be read, or is larger than that or than any workbook of ours with a report.
     """
     snapshot = Snapshot.take(path, temporary=temporary, max_size_bytes=max_size_bytes)
     try:
         with snapshot.open() as source:
             workbook = Workbook(source, name=path.name)
-            return [
-                (
-                    part.name,
-                    {
-                        (record.number, column): text
-                        for record in SheetSource(snapshot, workbook, part).records()
-                        for column, value in enumerate(record.cells)
-                        if (text := plain_text(value))
-                    },
-                )
-                for part in workbook.sheets
-            ]
+            texts: Texts = []
+            room = _MOST_CELLS
+            for part in workbook.sheets:
+                cells = _cells_of(SheetSource(snapshot, workbook, part), room, name=path.name)
+                room -= len(cells)
+                texts.append((part.name, cells))
+            return texts
     finally:
         snapshot.close()
+
+
+def _cells_of(sheet: SheetSource, room: int, *, name: str) -> dict[tuple[int, int], str]:
+    cells: dict[tuple[int, int], str] = {}
+    for record in sheet.records():
+        for column, value in enumerate(record.cells):
+            if text := plain_text(value):
+                cells[record.number, column] = text
+        if len(cells) > room:
+            raise InputError(f"{name} has more than {_MOST_CELLS:,} filled cells: no report has so many.")
+    return cells
 
 
 def differing_cells(found: Texts, expected: Texts) -> Iterator[str]:
