@@ -34,6 +34,7 @@ KEY_FILE = "appcode"
 _NOT_HERE = frozenset(
     {"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode", "alert_urls", "approval"}
     | {"keep_answers_days", "keep_codes_days", "keep_audit_days", "keep_uploads_days"}
+    | {"strict", "allow_minors", "asks_per_card_per_day", "asks_per_operator_per_day", "lock_minutes"}
 )
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
@@ -49,7 +50,7 @@ class _Here(TomlConfigSettingsSource):
         if named:
             raise SettingsError(
                 f"batchverify.toml in the current folder names {named[0]!r}, and that file may be a stranger's: it would say who gets "
-                "the people and the AppCode, who is told, who approves, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+                "the people and the AppCode, who is told, who approves, how much is asked about whom, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
             )
         return super().__call__()
 
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=50, ge=1, le=2000)
     deadline_seconds: float = Field(default=15, gt=0, le=60)
     asks_per_card_per_day: int = Field(default=4, ge=1, le=1_000_000)
+    asks_per_operator_per_day: int | None = Field(default=None, ge=0, le=1_000_000_000)
     lock_minutes: int = Field(
         default=730, ge=1, le=525_600
     )  # 12 h, as the vendor says, and 10 min for the difference of two clocks

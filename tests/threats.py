@@ -45,6 +45,11 @@ class Threat(Enum):
         "A bug's traceback shows a value",
         "exit 1 with the places of the code only: no message, no local",
     )
+    CORE_FILES = (
+        Area.LEAKS,
+        "A process that dies leaves its memory on the disk",
+        "core files are off for every command and its children",
+    )
     ARGUMENTS = (
         Area.LEAKS,
         "A secret in the arguments or the environment of a process",
@@ -154,6 +159,32 @@ class Threat(Enum):
         Area.FILES,
         "A link or a name leads a write elsewhere, or onto the input",
         "no link is followed, a new name is put in place whole, never onto the input",
+    )
+
+    PLANTED_FILES = (
+        Area.FILES,
+        "A file of the home is edited, swapped or planted",
+        "rows of the cache are vouched for, the ledger is chained, settings that choose who is asked come from the home only",
+    )
+    DEPENDENCIES = (
+        Area.SUPPLY,
+        "Another package, or another version, is installed than was tried",
+        "a lock with hashes, floors with reasons, nothing imported that the wheel does not declare",
+    )
+    GUESSING = (
+        Area.MISUSE,
+        "Somebody finds out which card or name goes with an ID number, one ask after the other",
+        "flagged in the plan; twelve asks about one ID number and four about one card in 24 hours, held at the gate",
+    )
+    DAILY_CAP = (
+        Area.MISUSE,
+        "Somebody asks about more people in a day than is their work",
+        "`asks_per_operator_per_day`, taken from the day in the transaction that begins a run",
+    )
+    MINORS = (
+        Area.MISUSE,
+        "Children are asked about",
+        "people under 14 are blocked unless the home's settings say that there is a guardian's consent",
     )
 
     def __init__(self, area: Area, threat: str, control: str) -> None:

@@ -29,6 +29,7 @@ from batchverify.rules.prices import PriceTable
 from batchverify.rules.sampling import looks_sane
 from batchverify.settings import Settings, app_code
 from batchverify.store.ledger import Reuse, Run, RunKind, RunSpec
+from batchverify.store.ledger.shapes import OperatorDay
 from batchverify.store.plan_index import PlanIndex
 from batchverify.vendor.client import Client
 from batchverify.vendor.products import Endpoint, parse_endpoint
@@ -98,13 +99,13 @@ def begin_run(
     settings: Settings,
     *,
     plan: Plan,
+    day: OperatorDay | None = None,
     endpoint_host: str = "",
 ) -> tuple[Run, Callable[[], None]]:
     """Write down a run and hold its lock; the second value lets go of it.
 
     No run bills more asks than were planned: what was locked while the plan was looked at may be free by the time it is approved.
     """
-    cap = bounds.cap_asks(plan.unit_price)
     lock = realm.home.hold_lock(secrets.token_hex(8))
     try:
         wallet = realm.ledger.wallet(now=realm.clock.now())
@@ -113,7 +114,7 @@ def begin_run(
             reuse=Reuse(matched_after=scope.matched_after, other_after=scope.other_after),
             lock=lock.name,
             boot=realm.clock.boot,
-            cap_asks=plan.asks if cap is None else min(cap, plan.asks),
+            cap_asks=bounds.within(plan.asks, unit_price=plan.unit_price),
             qps=bounds.qps,
             asks_per_card=settings.asks_per_card_per_day,
             wallet_total=wallet.total,
@@ -121,6 +122,7 @@ def begin_run(
             unit_price=plan.unit_price,
             terms=Terms.now(settings, endpoint_host=endpoint_host).as_json(),
             approval=bounds.approved,
+            day=day,
         )
         now, monotonic = realm.clock.now(), realm.clock.monotonic()
         return realm.ledger.start_run(job, spec, now=now, monotonic=monotonic, erasures=plan.erasures), lock.release

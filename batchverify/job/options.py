@@ -177,6 +177,15 @@ class Bounds:
             caps.append(int(min(self.max_yuan, _LARGEST_CAP * unit_price) // unit_price))
         return min(caps, default=None)
 
+    def within(self, asks: int, *, unit_price: Decimal) -> int:
+        """The number of so many asks that may be billed.
+
+        >>> Bounds(max_asks=3).within(5, unit_price=Decimal("0.19")), Bounds().within(5, unit_price=Decimal("0.19"))
+        (3, 5)
+        """
+        cap = self.cap_asks(unit_price)
+        return asks if cap is None else min(cap, asks)
+
     def after(self, billed: int, *, unit_price: Decimal) -> Bounds:
         """The bounds for what follows in the same command, of whose caps so many asks are used.
 

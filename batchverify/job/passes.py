@@ -14,13 +14,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchverify.errors import HomeError, InputError, SettingsError
+from batchverify.errors import HomeError, InputError
 from batchverify.job.alerts import tell_balance
 from batchverify.job.annotate import Annotation, index_of
 from batchverify.job.approval import note_plan, within_approval
 from batchverify.job.asking import Vendor, ask_marked, begin_run, endpoint_of, open_vendor
 from batchverify.job.lines import Lines
 from batchverify.job.opening import cost_by_of, input_of, lines_from, opened_table
+from batchverify.job.operators import day_of_operator, refuse_without_mandate
 from batchverify.job.options import Bounds, Options, Reading
 from batchverify.job.plan import Plan, make_plan, scope_of
 from batchverify.job.realm import Realm, open_realm
@@ -32,6 +33,7 @@ from batchverify.job.terms import Terms
 from batchverify.model import RowStatus
 from batchverify.settings import Settings
 from batchverify.store.ledger import Job, JobSpec, Run, RunKind
+from batchverify.store.ledger.shapes import OperatorDay
 from batchverify.store.plan_index import PlanIndex
 from batchverify.tables.columns import ColumnMap
 from batchverify.tables.protected import Protection, require_library
@@ -219,7 +221,8 @@ def _pass(
     origin: Origin | None = None,
 ) -> Rendered:
     settings, clock, job = session.settings, session.clock, opened.job
-    _refuse_without_mandate(opened.options, settings)
+    refuse_without_mandate(opened.options, settings)
+    day = day_of_operator(settings, opened.options.mandate.operator, now=clock.now())
     began = job.created_at if job is not None else clock.now()
     lines = lines_from(opened.table, opened.columns, opened.options, realm, began, job, forgot=origin.forgot if origin else None)
     with ExitStack() as stack:
@@ -234,6 +237,8 @@ def _pass(
         is_recalled = opened.given is not None and opened.given.mapping != opened.options.reading.mapping
         plan = replace(plan, as_last_time=is_recalled)
         bounds = within_approval(bounds, plan, realm, settings, operator=opened.options.mandate.operator)
+        if day is not None:
+            realm.ledger.usage().refuse_over_day(day, asks=bounds.within(plan.asks, unit_price=plan.unit_price))
         session.watcher.approve(plan, cap_asks=bounds.cap_asks(plan.unit_price))
         realm.home.check_writable()
         if session.remembers and opened.given is not None:
@@ -243,7 +248,7 @@ def _pass(
             job = realm.ledger.create_job(spec, now=began, token=secrets.token_bytes(5))
             if lines.met:
                 realm.ledger.retention().note_forgotten(job.id, lines.met)
-        run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind)
+        run = _run(lines, index, realm, session, job, plan, vendor, bounds, kind=kind, day=day)
         tell_balance(realm, settings)
         try:
             annotation = _annotation(opened, lines, index, realm, session, job=job, run=run)
@@ -274,10 +279,11 @@ def _run(
     bounds: Bounds,
     *,
     kind: RunKind,
+    day: OperatorDay | None,
 ) -> Run:
     settings, clock = session.settings, session.clock
     scope = scope_of(lines.asking, job=job.id, began=job.created_at, as_of=clock.now())
-    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan, endpoint_host=vendor.endpoint.host)
+    run, let_go = begin_run(realm, job.id, kind, scope, bounds, settings, plan=plan, day=day, endpoint_host=vendor.endpoint.host)
     try:
         session.began(run)
         session.watcher.asking(total=plan.asks, cap_asks=bounds.cap_asks(plan.unit_price))
@@ -386,10 +392,3 @@ def _spec(table: Table, columns: ColumnMap, options: Options) -> JobSpec:
         product=options.asking.product_word,
         identity=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
     )
-
-
-def _refuse_without_mandate(options: Options, settings: Settings) -> None:
-    mandate = options.mandate
-    missing = [f"--{name}" for name in ("purpose", "authorization", "operator") if not getattr(mandate, name)]
-    if settings.strict and missing:
-        raise SettingsError(f"The setting 'strict' demands {', '.join(missing)}. Nothing was sent.")

@@ -39,11 +39,14 @@ _CODE_BYTES = 8
 _KEY_BYTES = 32
 #: Of how many people one mobile number may be before it looks wrong: families share one.
 MOST_OF_A_MOBILE = 3
+#: How many cards one ID number may stand with before it looks as if somebody were finding out which one is right.
+MOST_OF_AN_ID = 4
 #: What one of may have several of in a sheet that is right, by the word for where it has more: whose, of what, and how many.
 CONFLICTS: Mapping[str, tuple[str, str, int]] = {
     "id_with_names": ("id", "name", 1),
     "card_with_ids": ("card", "id", 1),
     "mobile_with_ids": ("mobile", "id", MOST_OF_A_MOBILE),
+    "id_with_cards": ("id", "card", MOST_OF_AN_ID),
 }
 _KEYS = "SELECT key FROM first WHERE key > ? ORDER BY key LIMIT ?"
 
@@ -147,7 +150,7 @@ class PlanIndex:
             if self._con.execute(f"{shared} LIMIT 1").fetchone() is None:
                 return
             found = self._con.execute(
-                f"WITH each AS (SELECT {whose} AS code, min(row) AS row FROM person WHERE {whose} IN ({shared}) GROUP BY {whose}, {what}) "
+                f"WITH each AS (SELECT {whose} AS code, min(row) AS row FROM person WHERE {whose} IN ({shared}) AND {what} IS NOT NULL GROUP BY {whose}, {what}) "
                 "SELECT row, min(row) OVER (PARTITION BY code) AS first FROM each ORDER BY first, row"
             )
             yield from found

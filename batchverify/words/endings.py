@@ -120,6 +120,12 @@ _NOT_ASKED: Mapping[str, Saying] = {
         "此卡 24 小时内核验次数已达安全上限，此行未发送。",
         "请在所示时间之后重跑；继续核验可能导致卡被锁定。",
     ),
+    "id_limit": Saying(
+        "This ID number was asked about as often as is right in 24 hours, with one card, name or mobile after the other. The row was not asked.",
+        "Find out at the source which of the rows is right. What is left may be rerun at the time shown.",
+        "该身份证号 24 小时内已用不同卡号、姓名或手机号核验多次，达到上限，此行未发送。",
+        "请先向来源核实哪一行正确；其余可在所示时间之后重跑。",
+    ),
     "released": Saying(
         "The ask was in doubt, and a person has released it to be asked again.",
         "Run it again with `rerun`; it may be paid twice.",

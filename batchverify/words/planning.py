@@ -41,6 +41,12 @@ PLANNING: Mapping[str, Saying] = {
         "同一手机号对应三人以上，",
         "各行均会调用，请核对是否均为本人号码。",
     ),
+    "id_with_cards": Saying(
+        "One ID number stands with more than four cards.",
+        "No more than twelve are asked in a day. Look which row is right.",
+        "同一身份证号对应四张以上银行卡，",
+        "一天最多调用十二次，请核对哪一行正确。",
+    ),
 }
 
 

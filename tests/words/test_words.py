@@ -92,6 +92,7 @@ ENDINGS = [
     "in_flight",
     "not_reached",
     "id_locked",
+    "id_limit",
     "card_limit",
     "released",
     "dns",

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from batchverify.errors import InputError
 from batchverify.model import AttemptState, Billed
-from batchverify.store.ledger import approving, erasing
+from batchverify.store.ledger import approving, daily, erasing
 from batchverify.store.ledger.books import LEASE_SECONDS, Books
 from batchverify.store.ledger.chain import commitment, first_link
 from batchverify.store.ledger.rows import JOB_COLUMNS, RUN_COLUMNS, job_of, micros, moment, run_of
@@ -101,6 +101,8 @@ def start_run(
             f"Another run under the same approval has begun meanwhile: {left:,} of what was approved are left. "
             "Do the same again when it has ended. Nothing was sent."
         )
+    if spec.day is not None:
+        daily.refuse_in(con, spec.day, asks=spec.cap_asks or 0)
     job_number, passes = con.execute(
         "SELECT job.number, count(run.number) FROM job LEFT JOIN run ON run.job = job.number WHERE job.id = ?", (job,)
     ).fetchone()

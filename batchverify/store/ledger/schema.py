@@ -196,7 +196,7 @@ CREATE TABLE forgotten (
 
 
 #: By version, what a ledger of the one before lacks.
-_BROUGHT = {3: acting.statements(_LIVE)}
+_BROUGHT = {3: (*acting.statements(_LIVE), "CREATE INDEX attempt_id ON attempt (id_tag)")}
 
 
 def create_file(path: Path, *, simulated: bool) -> None:
@@ -208,9 +208,7 @@ def create_file(path: Path, *, simulated: bool) -> None:
         con = sqlite3.connect(fresh, isolation_level=None)
         try:
             con.execute("PRAGMA synchronous = FULL")
-            con.executescript(
-                f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{ALERTS}{USAGE}{';'.join(acting.statements(_LIVE))};COMMIT;"
-            )
+            con.executescript(f"BEGIN;{SCHEMA}{WALLET}{RETENTION}{APPROVAL}{ALERTS}{USAGE}{';'.join(_BROUGHT[3])};COMMIT;")
             con.execute(f"PRAGMA application_id = {APPLICATION_IDS[simulated]}")
             con.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             # Fetched, for the change is committed with the last step, and nobody hears of an error of that from a cursor that

@@ -62,13 +62,22 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorDay:
+    """How much somebody may ask since midnight, over all runs."""
+
+    operator: str
+    most: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """The bounds of one pass. `lock` names the held file under `locks/`; `boot` is `home.boot_id()`, "" where unknown.
 
     `cap_asks` None is no cap, `qps` None no rate. `asks_per_card` counts over 24 h and all runs (VENDOR §3).
     `wallet_total` and `wallet_left` are what the packages held as the run began, so that its summary can be drawn again;
     so is `unit_price`, in yuan. `terms` is a JSON object of the caller's for the same purpose, kept as it came. `approval` is the
-    hash of the approved plan that the run keeps within.
+    hash of the approved plan that the run keeps within. `day` bounds what may begin, and is not kept.
     """
 
     kind: RunKind
@@ -83,6 +92,7 @@ class RunSpec:
     unit_price: Decimal | None = None
     terms: str = "{}"
     approval: str | None = None
+    day: OperatorDay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +148,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """Not before `until`: `id_locked` after a 203, `card_limit` after too many asks in 24 h. The hold is on record."""
+    """Not before `until`: `id_locked` after a 203, `id_limit` and `card_limit` after too many asks in 24 h. The hold is on record."""
 
     code: str
     until: datetime

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchverify.model import AttemptState, Billed, Product
+from batchverify.store.ledger.daily import TAKEN, refuse
 from batchverify.store.ledger.reading import COUNTED_AT, Fetch
 from batchverify.store.ledger.rows import (
     Row,
@@ -23,6 +24,7 @@ from batchverify.store.ledger.rows import (
     product_of,
     state_of,
 )
+from batchverify.store.ledger.shapes import OperatorDay
 
 #: For `SCHEMA`. Counts but for the vendor's are those of all the windows that were judged together, as they stood before.
 TABLES = """
@@ -127,6 +129,11 @@ class UsageBook:
     def __init__(self, fetch: Fetch, writing: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
         self._fetch = fetch
         self._writing = writing
+
+    def refuse_over_day(self, day: OperatorDay, *, asks: int) -> None:
+        """Refuse a run of so many asks of somebody who has not so many left today. Raises InputError; nothing was sent."""
+        ((taken,),) = self._fetch(TAKEN, (micros(day.since), day.operator))
+        refuse(day, taken=taken, asks=asks)
 
     def uses(self, *, since: datetime, until: datetime) -> list[Use]:
         """Add up what was or may have been billed, by job, product, state, code, price and window, in order of time."""

@@ -1,0 +1,41 @@
+"""How much an operator may ask in a day, over all files, runs and processes of a ledger.
+
+The one thing to know: a run takes from the day what it may ask at the most when it begins, in the transaction that begins it, and
+gives back what it has not asked when it ends. So runs at once can never ask more together than the day has.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from batchverify.errors import InputError
+from batchverify.store.ledger.rows import micros
+from batchverify.store.ledger.shapes import OperatorDay
+
+#: What the runs of an operator have taken of a day. Parameters: when it began, who.
+TAKEN = """
+SELECT coalesce(sum(CASE WHEN run.ended_at IS NULL THEN coalesce(run.cap_asks, run.spent + run.reserved) ELSE run.spent END), 0)
+FROM run JOIN job ON job.number = run.job
+WHERE run.started_at >= ? AND json_extract(job.options, '$.mandate.operator') = ?
+"""
+
+
+def refuse_in(con: sqlite3.Connection, day: OperatorDay, *, asks: int) -> None:
+    """Refuse within a transaction a run of so many asks. Raises InputError where the day has not so many left."""
+    (taken,) = con.execute(TAKEN, (micros(day.since), day.operator)).fetchone()
+    refuse(day, taken=taken, asks=asks)
+
+
+def refuse(day: OperatorDay, *, taken: int, asks: int) -> None:
+    """Refuse a run of so many asks where others have taken too many of the day already.
+
+    Raises:
+        InputError: The day has not so many left. Nothing was sent.
+    """
+    left = max(0, day.most - taken)
+    if asks > left:
+        remedy = f"Cap it with --max-asks {left} and go on tomorrow" if left else "Go on tomorrow"
+        raise InputError(
+            f"The run would ask {asks:,} questions, and {day.operator!r} has {left:,} left of {day.most:,} a day "
+            f"('asks_per_operator_per_day'). {remedy}, or let somebody else do it. Nothing was sent."
+        )
