@@ -50,7 +50,7 @@ _SIGNS: Mapping[RowStatus, str] = {
     RowStatus.UNVERIFIABLE: "~",
     RowStatus.INVALID: "✎",
     RowStatus.BLOCKED: "⊘",
-    RowStatus.LOCKED: "⏲",
+    RowStatus.LOCKED: "‖",
     RowStatus.FAILED: "↻",
     RowStatus.IN_DOUBT: "?",
     RowStatus.NOT_RUN: "…",

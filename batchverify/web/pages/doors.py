@@ -52,9 +52,9 @@ def status_of(error: BatchVerifyError) -> int:
 
 def refusal(request: Request, sentence: str, *, status: int, back: str = "") -> Response:
     """A page with a sentence on it, and the way back."""
-    return page(
-        request, "error.html", status=status, title=say(request, "chrome.refused"), text=sentence, back=back or _back(request)
-    )
+    back = back or _back(request)
+    title = say(request, "chrome.refused")
+    return page(request, "error.html", status=status, title=title, text=sentence, back=back, here=back)
 
 
 def say(request: Request, key: str, **figures: object) -> str:

@@ -137,7 +137,7 @@ def live_words(live: Live, case: Case, lang: Lang) -> dict[str, Any]:
         "in_flight": f"{live.in_flight:,}",
         "eta": eta_text(live.eta_seconds, lang) if live.stage.is_under_way else t("none_left"),
         "statuses": {str(one): f"{number:,}" for one, number in live.statuses.items() if number},
-        "stop_hint": t("stop_hint", number=f"{live.in_flight:,}"),
+        "stop_hint": t("stop_hint", number=f"{live.in_flight:,}") if live.in_flight else t("stop_hint_none"),
         "go_on": t("go_on", price=money(max(cap - live.billed, 0) * price)),
         "can_pause": is_asking or live.stage is Stage.QUEUED,
         "can_stop": is_asking or live.stage in {Stage.QUEUED, Stage.PAUSED},

@@ -138,6 +138,7 @@ def _drawn(request: Request, looked: _Looked, *, clear: InClear | None = None) -
         "result.html",
         section="jobs",
         is_wide=True,
+        here=f"/jobs/{case.id}/result",
         case=case,
         tone=_TONES.get(case.ending, "warn"),
         reason=_reason(case, lang),

@@ -64,6 +64,7 @@ def _drawn(request: Request, *, origin: str = "", problem: str = "", status: int
         "upload.html",
         status=status,
         section="new",
+        here=f"/jobs/{origin}/correct" if origin else "/",
         problem=problem,
         origin=desk.case(origin) if origin else None,
         cases=lines_of(desk.cases()[:_RECENT]),

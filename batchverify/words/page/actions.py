@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from batchverify.words import action
 from batchverify.words.labels import label_of_warning
-from batchverify.words.planning import PLANNING, planning_text
+from batchverify.words.planning import PLANNING
 from batchverify.words.sayings import Lang
 
 #: What the commands are here, longest first where one holds another.
@@ -84,7 +84,9 @@ def page_problem(code: str, lang: Lang, *, message: str) -> tuple[str, str]:
     ('card number: the last digit does not agree with the others', '')
     """
     if code in PLANNING:
-        return planning_text(code, lang), ""
+        saying = PLANNING[code]
+        # In one line the Chinese halves are joined by a comma; here each is a sentence.
+        return (saying.en, saying.en_action) if lang is Lang.EN else (f"{saying.zh.rstrip('，')}。", saying.zh_action)
     if ":" in code:
         return label_of_warning(code, lang), ""
     return message, page_action(code, lang)

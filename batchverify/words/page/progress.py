@@ -47,6 +47,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Stop sends nothing more. {number} asks are in flight now: they are awaited, and may be billed.",
         "停止后不再发送新的调用。当前有 {number} 次调用在途，会等待其答复，可能计费。",
     ),
+    "progress.stop_hint_none": (
+        "Stop sends nothing more. Nothing is in flight now.",
+        "停止后不再发送新的调用。当前没有在途的调用。",
+    ),
     "progress.partial": ("Download what is there so far", "下载目前的结果"),
     "progress.partial_hint": ("The whole sheet as of this second. It costs nothing.", "截至此刻的完整表格，不计费。"),
     "progress.result": ("See the result so far", "查看目前的结果"),
