@@ -205,6 +205,8 @@ def _shown(erasing: Erasing, nothing: str) -> str:
             lines.append(f"To erase ({_realm(traces.simulated)}): {' · '.join(counts)}")
         if traces.closed:
             lines.append(f"  These jobs can be drawn and gone on with no more: {', '.join(traces.closed)}")
+        if traces.uploads:
+            lines.append(f"  Uploads to the page, with what came out of them: {', '.join(traces.uploads)}")
         if traces.locked_until is not None:
             lines.append("  A lock stays until it ends, for it keeps the person from being asked about; the next purge takes it.")
         if traces.files:

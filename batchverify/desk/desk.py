@@ -27,6 +27,7 @@ from batchverify.job.options import first_options
 from batchverify.job.partly import cell_of
 from batchverify.job.realm import open_realm
 from batchverify.job.session import Session
+from batchverify.job.uploads import SERVER_LOCK
 from batchverify.model import Field, RowStatus, Secret
 from batchverify.settings import Settings
 from batchverify.store.cases import CaseFolder, CaseFolders
@@ -35,7 +36,6 @@ from batchverify.store.ledger import Ledger
 from batchverify.store.ledger.acting import Act
 from batchverify.words import Lang
 
-_LOCK = "desk"
 _PLANS_KEPT = 20
 
 
@@ -68,9 +68,9 @@ class Desk:
         with ExitStack() as stack:
             place = Home.open(plain.home)
             try:
-                stack.callback(place.hold_lock(_LOCK).release)
+                stack.callback(place.hold_lock(SERVER_LOCK).release)
             except HomeError as error:
-                if place.is_dead(_LOCK):
+                if place.is_dead(SERVER_LOCK):
                     raise
                 raise HomeError(
                     f"Another server works on the home {str(plain.home)!r}. Use that one, or end it; the command line may be used "

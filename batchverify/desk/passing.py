@@ -47,6 +47,11 @@ class Passing:
     _progress: Progress = field(default_factory=lambda: Progress(done=0, billed=0, in_flight=0, statuses={}))
     _is_drawing: bool = False
 
+    def __post_init__(self) -> None:
+        # What was done before a pause stays done while the sheet is read again.
+        self._before, self._total = self.case.done, self.confirmed.plan.asks
+        self._spent_before = self.room.spent(self.case, self.confirmed)
+
     def halt(self, why: str) -> None:
         """Have it drain and end: what is in flight is awaited, nothing more is sent. The first word stays, but a stop beats a pause."""
         if not self.halting or (self.halting == PAUSE and why == STOP):
@@ -71,7 +76,6 @@ class Passing:
                 f"The price has gone up since it was confirmed, from ¥{yuan(shown.unit_price)} to ¥{yuan(plan.unit_price)} an ask. "
                 "Look at the plan again. Nothing was sent."
             )
-        self._spent_before = self.room.spent(self.case, self.confirmed)
 
     def asking(self, *, total: int, cap_asks: int | None) -> None:  # noqa: ARG002 - the cap is the confirmed one
         self._total = max(self.confirmed.plan.asks, total)
@@ -118,7 +122,7 @@ class Passing:
             stage=Stage.ASKING,
             version=self.room.shelf.version(self.case.id),
             done=self.done,
-            total=self._total or self.confirmed.plan.asks,
+            total=self._total,
             billed=self._spent_before + progress.billed,
             cap_asks=self.confirmed.cap_asks,
             in_flight=progress.in_flight,

@@ -14,7 +14,7 @@ from batchverify.desk import confirming
 from batchverify.desk.passing import LEAVE, PAUSE, Passing, carry_out
 from batchverify.desk.room import Room
 from batchverify.desk.shapes import Case, Stage
-from batchverify.errors import HomeError
+from batchverify.errors import BatchVerifyError, HomeError
 
 #: How often approvals are looked for that somebody gave at a terminal.
 _LOOK_SECONDS = 2.0
@@ -84,8 +84,8 @@ class Turns:
             while not self._is_closing:
                 try:
                     self._passing = self._first_of_queue()
-                except HomeError:
-                    self._passing = None  # the disk may come back
+                except BatchVerifyError:
+                    self._passing = None  # the disk may come back, and what was erased meanwhile is not there the next time
                 if self._passing is not None:
                     return self._passing
                 self._shelf.turn.wait(_LOOK_SECONDS)

@@ -11,6 +11,7 @@ from batchverify.job.alerts import try_places
 from batchverify.job.clock import SystemClock
 from batchverify.job.realm import Realm, open_realm
 from batchverify.job.renewing import is_cut_short
+from batchverify.job.uploads import folders_of
 from batchverify.settings import KEY_FILE, Settings, app_code
 from batchverify.store.home import Home
 from batchverify.store.modes import loose_files
@@ -76,6 +77,7 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
             zh = f"记录曾被改动的批次：{'、'.join(broken)}。" if broken else f"批次 {len(runs)} 个，每条记录均与前一条衔接。"
             yield Finding(what=f"{what} chains", is_well=not broken, detail=detail, zh=zh)
             yield _key(realm, what)
+            yield from _uploads(realm)
             key = realm.vault.signer.public_key
             yield Finding(
                 what=f"{what} report key",
@@ -85,6 +87,26 @@ def _realm(folder: Path, *, simulated: bool) -> Iterator[Finding]:
             )
     except BatchVerifyError as error:
         yield Finding(what=what, is_well=False, detail=str(error))
+
+
+def _uploads(realm: Realm) -> Iterator[Finding]:
+    """What a desk keeps, where there is one."""
+    folders = list(folders_of(realm))
+    if not folders:
+        return
+    damaged = [folder.id for folder in folders if folder.is_damaged]
+    megabytes = sum(folder.size_bytes for folder in folders) / (1 << 20)
+    yield Finding(
+        what="sandbox uploads" if realm.simulated else "uploads",
+        is_well=not damaged,
+        detail=(
+            f"The documents of these jobs cannot be read: {', '.join(damaged)}. Their folders are in {str(folders[0].path.parent)!r}; "
+            "what was asked of them is in the ledger. `batchverify purge` takes them in time."
+            if damaged
+            else f"{len(folders)} jobs of the page, {megabytes:,.0f} MB with their results. `batchverify purge` takes what is old."
+        ),
+        zh="" if damaged else f"页面任务 {len(folders)} 个，连同结果共 {megabytes:,.0f} MB。batchverify purge 清除过期文件。",
+    )
 
 
 def _key(realm: Realm, what: str) -> Finding:

@@ -11,13 +11,14 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from batchverify.errors import BatchVerifyError, HomeError, InputError
+from batchverify.job import uploads
 from batchverify.job.lines import Lines
 from batchverify.job.opening import lines_of
 from batchverify.job.realm import Realm, open_realm
@@ -40,7 +41,10 @@ _REALMS = {False: "real", True: "sandbox"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """What a realm knows of somebody, or holds that is old. `files` are the user's own, which nobody deletes for them."""
+    """What a realm knows of somebody, or holds that is old. `files` are the user's own, which nobody deletes for them.
+
+    `uploads` are the jobs of a desk whose files go.
+    """
 
     simulated: bool
     erased: Erased
@@ -49,6 +53,7 @@ class Traces:
     rows: int = 0
     locked_until: datetime | None = None
     files: tuple[str, ...] = ()
+    uploads: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The traces for a certificate: counts, ids and file names, and nobody."""
@@ -59,6 +64,7 @@ class Traces:
             "rows_forgotten": self.rows,
             "locked_until": None if self.locked_until is None else beijing_time(self.locked_until),
             "files_of_yours": list(self.files),
+            "uploads": list(self.uploads),
         }
 
 
@@ -81,7 +87,7 @@ class Erasing:
     _tidy: Callable[[], bool] = field(repr=False)
 
     def __bool__(self) -> bool:
-        return any(traces.erased or traces.rows or traces.closed for traces in self.found)
+        return any(traces.erased or traces.rows or traces.closed or traces.uploads for traces in self.found)
 
     def go(self, output: Path | None) -> Certificate:
         """Erase, and write the certificate to `output`, else into the home.
@@ -105,10 +111,13 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
     """
     limits = limits_of(keep_of(session.settings), now=session.clock.now(), older_than_days=older_than_days)
     ages = (limits.answers_before, limits.codes_before, limits.audit_before)
+    days = session.settings.keep_uploads_days if older_than_days is None else older_than_days
+    uploaded_before = session.clock.now() - timedelta(days=days)
     with _realms(session) as realms:
 
         def look(realm: Realm) -> Traces:
-            return Traces(simulated=realm.simulated, erased=realm.ledger.retention().due(ages, at=_at(realm)))
+            old = tuple(folder.id for folder in uploads.old_cases(realm, before=uploaded_before))
+            return Traces(simulated=realm.simulated, erased=realm.ledger.retention().due(ages, at=_at(realm)), uploads=old)
 
         def act(realm: Realm) -> Traces:
             before = {job.id for job in realm.ledger.jobs() if job.closed_at is not None}
@@ -118,7 +127,8 @@ def purging(session: Session, *, older_than_days: float | None = None) -> Iterat
             closed = tuple(job.id for job in realm.ledger.jobs() if job.closed_at is not None and job.id not in before)
             gone = written.keys() - {job.id for job in realm.ledger.jobs()}
             files = sorted({output.path for job in {*closed, *gone} for output in written[job]})
-            return Traces(simulated=realm.simulated, erased=erased, closed=closed, files=tuple(files))
+            taken = uploads.remove(uploads.old_cases(realm, before=uploaded_before))
+            return Traces(simulated=realm.simulated, erased=erased, closed=closed, files=tuple(files), uploads=taken)
 
         def go(output: Path | None) -> Certificate:
             certificate = _erase(realms, "purge", act, output, session, limits=limits)
@@ -141,6 +151,7 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
     with _realms(session) as realms:
         newest = {realm.simulated: realm.ledger.retention().newest_run() for realm in realms}
         places = {realm.simulated: _places(realm, numbers, session.passwords) for realm in realms}
+        held = {realm.simulated: uploads.cases_about(realm, numbers, session.passwords) for realm in realms}
 
         def look(realm: Realm) -> Traces:
             known = realm.ledger.retention().subject(*_tags(realm, numbers))
@@ -155,7 +166,8 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
                 closed=tuple(sorted(unread & {*known.jobs, *realm.ledger.retention().may_know(known.attempts)})),
                 rows=sum(len(found) for found in rows.values()),
                 locked_until=until if until is not None and until > realm.clock.now() else None,
-                files=_files(realm, jobs),
+                files=uploads.others(_files(realm, jobs), held[realm.simulated]),
+                uploads=tuple(folder.id for folder in held[realm.simulated]),
             )
 
         def act(realm: Realm) -> Traces:
@@ -167,6 +179,7 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
                 *_tags(realm, numbers), rows=rows, close=found.closed, at=_at(realm), newest_run=newest[realm.simulated]
             )
             realm.cache.drop(keys, before=None, known=partial(_known, realm))
+            taken = uploads.remove(held[realm.simulated])
             return Traces(
                 simulated=realm.simulated,
                 erased=erased,
@@ -175,6 +188,7 @@ def forgetting(session: Session, numbers: Collection[str]) -> Iterator[Erasing]:
                 rows=found.rows,
                 locked_until=found.locked_until,
                 files=found.files,
+                uploads=taken,
             )
 
         yield Erasing(

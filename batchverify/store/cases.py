@@ -23,6 +23,7 @@ from batchverify.store.home import Realm
 _DOCUMENT = "case.json"
 _FILES = "files"
 _GONE = "gone-"
+_UNDER_WAY = frozenset({"queued", "asking"})
 _ID = re.compile("c-[a-z2-7]{26}")
 _REMEDY = "Free space there or make it writable, or choose another home with --home."
 
@@ -55,6 +56,23 @@ class CaseFolder:
     def size_bytes(self) -> int:
         """How much lies in it."""
         return sum(path.stat().st_size for path in self.files.glob("*") if path.is_file())
+
+    @property
+    def is_under_way(self) -> bool:
+        """True where it is asked, or will be without another word of anybody."""
+        try:
+            return self.read().get("stage") in _UNDER_WAY
+        except HomeError:
+            return False
+
+    @property
+    def is_damaged(self) -> bool:
+        """True where the document cannot be read."""
+        try:
+            self.read()
+        except HomeError:
+            return self.exists
+        return False
 
     def read(self) -> dict[str, Any]:
         """The document. Raises HomeError where it cannot be read."""
