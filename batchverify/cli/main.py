@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from batchverify.cli import options as given_options
+from batchverify.cli.discretion import keep_discreet, told, without_numbers
 from batchverify.cli.keeping import approve, forget, purge
 from batchverify.cli.quota import quota
 from batchverify.cli.renewing import rotate
@@ -47,6 +47,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with PRODUCT's exit codes."""
     # Whatever it writes (results, logs, exports, reports) holds people, or says who was asked about.
     os.umask(0o077)
+    keep_discreet()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a console of code page 936 cannot say everything: never die of it
@@ -59,6 +60,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
+        error.message = without_numbers(error.message)
         error.show()
         sys.exit(_USAGE)
     except (click.Abort, KeyboardInterrupt):
@@ -72,9 +74,10 @@ def main() -> NoReturn:
 
 def _show_bug(bug: BaseException) -> None:
     """Where it happened and of which kind, without the message or any value: either could hold a cell."""
-    click.echo(f"This is a bug in batchverify: {type(bug).__name__}. Please report these lines; they show no data.", err=True)
-    for frame in traceback.extract_tb(bug.__traceback__):
-        click.echo(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}", err=True)
+    name, *places = told(bug)
+    click.echo(f"This is a bug in batchverify: {name}. Please report these lines; they show no data.", err=True)
+    for place in places:
+        click.echo(place, err=True)
 
 
 @cli.command()

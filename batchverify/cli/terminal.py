@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchverify.cli import options as given_options
+from batchverify.cli.discretion import discreet
 from batchverify.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,11 +84,7 @@ def start(given: dict[str, Any]) -> Settings:
         handler = logging.FileHandler(given["log_file"], encoding="utf-8") if given["log_file"] else logging.StreamHandler()
     except OSError as error:
         raise InputError(f"The log file {str(given['log_file'])!r} cannot be written: {error.strerror}. Name another.") from None
-    logging.basicConfig(
-        level=given["log_level"].upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    for name in ("httpx", "httpcore", "asyncio"):
-        logging.getLogger(name).disabled = True  # httpx writes the whole URL, and so the person, at INFO
+    logging.basicConfig(level=given["log_level"].upper(), handlers=[discreet(handler)])
     return given_options.settings_of(given)
 
 

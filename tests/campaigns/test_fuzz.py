@@ -18,15 +18,15 @@ from tests.threats import guards
 @guards("hostile-files", "hostile-answers", "hostile-exports", "forged-report")
 @pytest.mark.slow
 def test_changed_inputs_of_each_kind_end_in_a_sentence_in_bounded_time_and_memory(tmp_path):
-    """Fifty of each in one process; those in which each input costs a process of its own get three."""
+    """Thirty of each in one process; those in which each input costs a process of its own get three."""
     slow = [word for word, target in TARGETS.items() if target.is_slow]
     reports = fuzz(
-        [word for word in TARGETS if word not in slow], tmp_path / "quick", runs=50, seconds=30, seed=7, by="mutations"
+        [word for word in TARGETS if word not in slow], tmp_path / "quick", runs=30, seconds=30, seed=7, by="mutations"
     )
     reports += fuzz(slow, tmp_path / "slow", runs=3, seconds=30, seed=7, by="mutations")
 
     assert [str(report) for report in reports if not report.is_clean] == []
-    assert {report.target: report.executions for report in reports} == {word: 3 if word in slow else 50 for word in TARGETS}
+    assert {report.target: report.executions for report in reports} == {word: 3 if word in slow else 30 for word in TARGETS}
 
 
 def test_a_crash_a_number_in_a_message_and_a_long_time_are_found_once_each_and_kept(tmp_path):
