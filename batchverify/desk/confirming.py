@@ -65,12 +65,14 @@ def chosen(now: Case, options: Options) -> Case:
     return replace(now, options=options, stage=Stage.RECEIVED, shown=None, confirmed=None, problem="")
 
 
-def refuse_plan(case: Case, *, is_rerun: bool) -> None:
+def refuse_plan(room: Room, case: Case, *, is_rerun: bool) -> None:
     """Refuse to plan a case that is under way, or anew what only goes on."""
     if case.stage.is_under_way:
         raise InputError(f"{case.name} is being asked as it was confirmed. Pause or stop it before it is planned anew.")
     if is_rerun and case.job is None:
         raise InputError(f"Nothing of {case.name} has been asked yet, so there is nothing to run again. Confirm its plan.")
+    if room.is_finished(case):
+        raise InputError(f"Every row of {case.name} has its final status, so there is nothing to run again. Nothing was sent.")
 
 
 def with_plan(now: Case, shown: Shown, *, of: Case) -> Case:
@@ -223,7 +225,7 @@ def standing(room: Room, case: Case) -> Live:
         version=room.shelf.version(case.id),
         done=case.done,
         total=0 if confirmed is None else confirmed.plan.asks,
-        billed=0 if confirmed is None else room.spent(case, confirmed),
+        billed=0 if confirmed is None else room.spent(confirmed),
         cap_asks=case.cap_asks,
         statuses=counts,
         seconds=case.seconds,

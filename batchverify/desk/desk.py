@@ -37,6 +37,8 @@ from batchverify.store.ledger.acting import Act
 from batchverify.words import Lang
 
 _PLANS_KEPT = 20
+#: How long a server waits for whoever only looks whether there is one.
+_PROBE_SECONDS = 1.0
 
 
 class Desk:
@@ -68,7 +70,7 @@ class Desk:
         with ExitStack() as stack:
             place = Home.open(plain.home)
             try:
-                stack.callback(place.hold_lock(SERVER_LOCK).release)
+                stack.callback(place.hold_lock(SERVER_LOCK, patience_seconds=_PROBE_SECONDS).release)
             except HomeError as error:
                 if place.is_dead(SERVER_LOCK):
                     raise
@@ -360,7 +362,7 @@ class Desk:
 
     def _planned(self, name: str, *, what: tuple[str, ...], is_rerun: bool, accepts_double: bool, operator: str) -> Plan:
         case = self.case(name)
-        confirming.refuse_plan(case, is_rerun=is_rerun)
+        confirming.refuse_plan(self._room, case, is_rerun=is_rerun)
         by = operator or case.owner
         plan = looking.plan(self._room, case, what=what, is_rerun=is_rerun, accepts_double=accepts_double, operator=by)
         shown = confirming.shown_of(plan, what=what, is_rerun=is_rerun, by=by, room=self._room)

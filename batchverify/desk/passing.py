@@ -17,7 +17,7 @@ from batchverify.desk.room import Room
 from batchverify.desk.rows import RowNotes, index_of_rows
 from batchverify.desk.shapes import Case, Confirmed, Live, Stage
 from batchverify.errors import BatchVerifyError, HomeError, InputError
-from batchverify.job import Plan, Rendered, run_file
+from batchverify.job import Plan, Rendered, render_job, run_file
 from batchverify.model import RowStatus
 from batchverify.pool import Progress, StopSwitch
 from batchverify.report.summary import Ending
@@ -50,7 +50,7 @@ class Passing:
     def __post_init__(self) -> None:
         # What was done before a pause stays done while the sheet is read again.
         self._before, self._total = self.case.done, self.confirmed.plan.asks
-        self._spent_before = self.room.spent(self.case, self.confirmed)
+        self._spent_before = self.room.spent(self.confirmed)
 
     def halt(self, why: str) -> None:
         """Have it drain and end: what is in flight is awaited, nothing more is sent. The first word stays, but a stop beats a pause."""
@@ -181,12 +181,17 @@ def _asked(passing: Passing) -> Rendered:
             notes.note(record, outcome, columns)  # type: ignore[arg-type]
 
         session = room.session(case, watcher=passing, stop=passing.stop, began=began, note_row=note_row)
+        if case.job is not None and room.is_finished(case):
+            # A server died when all was asked: what is left is to draw it.
+            rendered = render_job(case.job, session, change=lambda kept: replace(kept, delivery=case.options.delivery))
+            notes.finish()
+            return rendered
         plan = confirmed.plan
         work = room.work(case, session, what=plan.what, is_rerun=plan.is_rerun, accepts_double=confirmed.accepts_double)
         rendered = run_file(
             work.path,
             work.options,
-            room.bounds(case, confirmed),
+            room.bounds(confirmed),
             work.session,
             what=work.what,
             origin=work.origin,

@@ -155,16 +155,20 @@ class Room:
         )
         return Work(path=path, options=found.options, session=found.session, what=statuses, origin=found.origin)
 
-    def spent(self, case: Case, confirmed: Confirmed) -> int:
+    def spent(self, confirmed: Confirmed) -> int:
         """Asks that were billed, or may have been, by the runs that were begun under a confirmation."""
-        if case.job is None or not confirmed.runs:
-            return 0
-        return sum(run.spent + run.reserved for run in self.ledger.runs(case.job) if run.id in confirmed.runs)
+        # By the run's own name, whichever job it is of: nothing that was spent is left out.
+        jobs = {run.rpartition(".")[0] for run in confirmed.runs}
+        return sum(run.spent + run.reserved for job in jobs for run in self.ledger.runs(job) if run.id in confirmed.runs)
 
-    def bounds(self, case: Case, confirmed: Confirmed) -> Bounds:
+    def is_finished(self, case: Case) -> bool:
+        """Tell whether every row of a case's job has its final status: then there is nothing to ask, whatever grows old."""
+        return case.job is not None and self.ledger.job(case.job).finished_at is not None
+
+    def bounds(self, confirmed: Confirmed) -> Bounds:
         """What is left of what was confirmed, and how fast it may be asked."""
         return Bounds(
-            max_asks=max(0, confirmed.cap_asks - self.spent(case, confirmed)),
+            max_asks=max(0, confirmed.cap_asks - self.spent(confirmed)),
             qps=self.settings.qps,
             concurrency=self.settings.concurrency,
             approved=confirmed.approved,

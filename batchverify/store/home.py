@@ -134,14 +134,14 @@ class Home:
             with suppress(PermissionError):
                 sync_folder(self.path.parent)
 
-    def hold_lock(self, name: str) -> RunLock:
+    def hold_lock(self, name: str, *, patience_seconds: float = _PROBE_SECONDS) -> RunLock:
         """Take `locks/<name>.lock` for the life of this process or until released.
 
         Raises HomeError when another process has it: two runs were given one name.
         """
         path = self._lock_path(name)
         # thread_local off: the pool releases from another thread than the one that took it.
-        lock = FileLock(path, timeout=_PROBE_SECONDS, mode=0o600, thread_local=False)
+        lock = FileLock(path, timeout=patience_seconds, mode=0o600, thread_local=False)
         with home_errors("Locking", path, remedy=_WRITE_REMEDY):
             try:
                 lock.acquire()
