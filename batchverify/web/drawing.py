@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse
 from batchverify.model import Field, RowSource, RowStatus
 from batchverify.rules.prices import yuan
 from batchverify.rules.windows import beijing_time
-from batchverify.words import Lang, label_of_field, label_of_source, label_of_status
+from batchverify.words import Lang, label_of_field, label_of_source
 from batchverify.words.page import page_text
 from batchverify.words.page.actions import page_action
 
@@ -162,17 +162,22 @@ def _templates(lang: Lang) -> Environment:
         "yuan": money,
         "when": when_text,
         "size": size_text,
-        "status": lambda word: label_of_status(RowStatus(word), lang),
+        "status": lambda word: t(f"status.{RowStatus(word)}"),
         "is_open": lambda word: RowStatus(word).is_open,
         "sign": lambda word: _SIGNS[RowStatus(word)],
         "source": lambda word: label_of_source(RowSource(word), lang),
-        "field_label": lambda word: label_of_field(Field(word), lang),
+        "field_label": lambda word: _as_heading(label_of_field(Field(word), lang)),
         "page_action": lambda code: page_action(code, lang),
         "stage": lambda case: t(f"stage.{case.stage}"),
         "stage_tone": _stage_tone,
     }
     templates.filters.update(filters)
     return templates
+
+
+def _as_heading(label: str) -> str:
+    """A label with a capital, where its script has any."""
+    return label[:1].upper() + label[1:]
 
 
 def _wanted(part: str) -> tuple[str, float]:

@@ -27,7 +27,7 @@ def test_a_sheet_goes_from_upload_to_result_by_forms_alone_and_the_button_carrie
     plan = reader.get(f"/jobs/{case}/plan").text
 
     assert "¥0.95" in plan
-    assert "5 asks, ¥0.19 each" in plan
+    assert "5 × ¥0.19" in plan
     assert "A field that the check needs is empty." in plan
     confirm = reader.get(f"/jobs/{case}/confirm")
     assert "Start the verification (at most ¥0.95)" in confirm.text

@@ -127,6 +127,8 @@ def live_words(live: Live, case: Case, lang: Lang) -> dict[str, Any]:
         "version": live.version,
         "stage": str(live.stage),
         "is_over": live.stage in _FINAL,
+        # One that was stopped before its first ask has no result to go to, and stays here.
+        "leads_on": live.stage is Stage.REFUSED or step_of(case) != "progress",
         "moves": live.stage.is_under_way,
         "state": _state(live, lang),
         "permille": min(live.done * _WHOLE // live.total, _WHOLE) if live.total else 0,

@@ -23,7 +23,7 @@ from batchverify.web.drawing import drawing, language_of, page
 from batchverify.web.pages.doors import Form, case_of, desk_of, door, say, see
 from batchverify.web.pages.history import cost_text
 from batchverify.web.sending import file_sent
-from batchverify.words import Lang, label_of_status, message
+from batchverify.words import Lang, message
 from batchverify.words.page import page_text
 from batchverify.words.page.actions import page_action
 
@@ -191,7 +191,7 @@ def filters_of(counts: Mapping[RowStatus, int]) -> list[tuple[str, list[str]]]:
 def status_bars(counts: Mapping[RowStatus, int], lang: Lang, *, title: str) -> str:
     """The statuses as a drawing."""
     drawn = [
-        Bar(label=label_of_status(status, lang), value=number, color=_COLORS[status])
+        Bar(label=page_text(f"status.{status}", lang), value=number, color=_COLORS[status])
         for status, number in counts.items()
         if number
     ]
@@ -256,12 +256,12 @@ def _reason(case: Case, lang: Lang) -> str:
 
 def _downloads(request: Request, offered: Sequence[Download]) -> list[Mapping[str, Any]]:
     """The files that can be had, in words."""
-    lang = language_of(request)
     return [
         {
             "word": one.word,
+            "is_status": one.word in frozenset(RowStatus),
             "rows": one.rows,
-            "label": label_of_status(RowStatus(one.word), lang)
+            "label": say(request, f"status.{one.word}")
             if one.word in frozenset(RowStatus)
             else say(request, "result.download" if one.word == "all" else f"result.download_{one.word}"),
         }

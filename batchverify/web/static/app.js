@@ -111,7 +111,8 @@ function progress(card) {
     // At each tenth and at each change of state, not at each tick.
     const step = `${live.state.replace(/\d/g, "")}${Math.floor(live.permille / 100)}`;
     if (step !== said) { said = step; announce.textContent = `${live.state} ${live.announce}`; }
-    if (live.is_over) { source.close(); location.assign(card.dataset.result); }
+    if (live.is_over) source.close();
+    if (live.is_over && live.leads_on) location.assign(card.dataset.result);
   };
   const source = new EventSource(card.dataset.progress);
   source.addEventListener("live", (event) => { lost.hidden = true; show(JSON.parse(event.data)); });

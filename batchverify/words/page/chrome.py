@@ -46,6 +46,17 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "您的角色无权进行此操作，请联系本服务器的用户管理员。",
     ),
     "chrome.refused": ("That did not work", "未能完成"),
+    # As in the result file, and readable: what is open says what it means for the bill.
+    "status.matched": ("Matched", "一致"),
+    "status.mismatched": ("Mismatched", "不一致"),
+    "status.card_problem": ("Card problem", "卡状态异常"),
+    "status.unverifiable": ("Unverifiable", "无法验证"),
+    "status.locked": ("Locked", "频次受限"),
+    "status.invalid": ("Invalid", "输入有误"),
+    "status.blocked": ("Blocked", "本地拦截"),
+    "status.failed": ("Failed · not billed", "技术失败·未计费"),
+    "status.in_doubt": ("In doubt · perhaps billed", "结果未知·可能已计费"),
+    "status.not_run": ("Not run", "未处理"),
     # The stages of a job, as a list or a heading shows them.
     "stage.received": ("Uploaded", "已上传"),
     "stage.planned": ("Planned", "已生成计划"),

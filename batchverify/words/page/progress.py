@@ -12,7 +12,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "progress.done": ("Questions done", "已完成查询"),
     "progress.of": ("{done} of {total}", "{done} / {total}"),
-    "progress.spent": ("Spent, of the cap at most", "已花费 / 上限"),
+    "progress.spent": ("Spent, of at most", "已花费 / 上限"),
     "progress.spent_of": ("{spent} of {cap}", "{spent} / {cap}"),
     "progress.billed_of": ("{billed} of {cap} asks", "{billed} / {cap} 次"),
     "progress.in_flight": ("In flight", "在途"),
@@ -28,11 +28,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "progress.state_asking": ("The vendor is being asked.", "正在核验。"),
     "progress.state_waits": ("The vendor wants a pause. It goes on by itself at {at}.", "供应商要求暂停，将于 {at} 自动继续。"),
     "progress.state_pause": (
-        "Pausing. {number} asks are in flight and are awaited; nothing new is sent.",
+        "Pausing. What is in flight ({number}) is awaited; nothing new is sent.",
         "正在暂停：{number} 次调用在途，等待答复；不再发送新的调用。",
     ),
     "progress.state_stop": (
-        "Stopping. {number} asks are in flight and are awaited; nothing new is sent.",
+        "Stopping. What is in flight ({number}) is awaited; nothing new is sent.",
         "正在停止：{number} 次调用在途，等待答复；不再发送新的调用。",
     ),
     "progress.state_drawing": ("Every ask is answered. The result is being written.", "全部调用已完成，正在生成结果。"),
@@ -44,7 +44,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "progress.go_on": ("Go on (at most {price} more)", "继续（最多再花 {price}）"),
     "progress.stop": ("Stop", "停止"),
     "progress.stop_hint": (
-        "Stop sends nothing more. {number} asks are in flight now: they are awaited, and may be billed.",
+        "Stop sends nothing more. What is in flight now ({number}) is awaited, and may be billed.",
         "停止后不再发送新的调用。当前有 {number} 次调用在途，会等待其答复，可能计费。",
     ),
     "progress.stop_hint_none": (

@@ -13,7 +13,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "result.asks": ("{billed} of {sent} asks billed", "{sent} 次调用，{billed} 次计费"),
     "result.in_doubt_asks": ("{number} perhaps billed", "{number} 次可能已计费"),
     "result.saved": ("Saved", "已节省"),
-    "result.saved_by": ("{rows} rows needed no ask", "{rows} 行无需调用"),
+    "result.saved_by": ("rows that needed no ask: {rows}", "{rows} 行无需调用"),
     "result.left": ("Left in the packages", "套餐余量"),
     "result.low": ("Less than {percent} % of the packages is left: time to buy.", "套餐余量不足 {percent}%，请及时购买。"),
     "result.under_way": (
@@ -70,7 +70,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "result.download_to_fix": ("To fix: correct these and upload them again", "待修正：更正后可重新上传"),
     "result.download_to_retry": ("To retry: no answer yet", "待重试：尚无结果"),
     "result.download_summary": ("Summary (JSON)", "汇总（JSON）"),
-    "result.rows_of": ("{rows} rows", "{rows} 行"),
     "result.no_downloads": (
         "The files hold names and numbers in clear. Your role lets you see the masked table only.",
         "结果文件含姓名和号码明文，您的角色只能查看打码后的表格。",
@@ -78,15 +77,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "result.again": ("Go on", "后续操作"),
     "result.rerun_failed": ("Run only the failed rows (at most {price})", "仅重跑失败行（最多 {price}）"),
     "result.rerun_failed_text": (
-        "{rows} rows have no answer for a technical reason or are locked for now. They were not billed. What is locked is left until its time.",
+        "Rows without an answer for a technical reason, or locked for now: {rows}. They were not billed. What is locked is left until its time.",
         "{rows} 行因技术原因无结果或频次受限，均未计费。仍在锁定的行会等到可重试时间。",
     ),
     "result.rerun_open": ("Ask the rows that are left (at most {price})", "核验剩余的行（最多 {price}）"),
     "result.rerun_open_text": (
-        "{rows} rows were not asked: the cap, a stop or the packages came first.",
+        "Rows that were not asked, for the cap, a stop or the packages came first: {rows}.",
         "{rows} 行尚未调用（达到上限、中途停止或额度用完）。",
     ),
-    "result.doubt": ("{rows} rows in doubt", "{rows} 行结果未知"),
+    "result.doubt": ("Rows in doubt: {rows}", "{rows} 行结果未知"),
     "result.doubt_text": (
         "The ask left this machine, and no whole answer came. The vendor may have billed it. That is not a mismatch: nobody knows yet. It is held, so that nothing is paid twice by itself.",
         "调用已发出，但未收到完整答复，供应商可能已计费。这不是“不一致”，而是尚不知道。程序已暂存，不会自动重复付费。",
@@ -141,7 +140,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "请先确认接受可能重复计费。尚未开始。",
     ),
     "rerun.nothing": ("There is nothing to ask now.", "目前没有可重跑的行。"),
-    "rerun.not_due": ("{rows} rows are locked and may be asked again from {at} on.", "{rows} 行仍被锁定，{at} 之后可重试。"),
+    "rerun.not_due": (
+        "Locked rows that are left out: {rows}. The first may be asked again from {at} on.",
+        "{rows} 行仍被锁定，{at} 之后可重试。",
+    ),
     "rerun.go": ("Run them (at most {price})", "开始重跑（最多 {price}）"),
     "rerun.back": ("Back to the result", "返回结果"),
 }
