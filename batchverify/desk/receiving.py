@@ -49,12 +49,11 @@ def safe_name(name: str) -> str:
     text = _NO_NAME.sub("_", text).strip(" .") or "upload"
     if _RESERVED.match(text):
         text = f"_{text}"
-    stem, dot, suffix = text.rpartition(".")
-    if not dot or len(suffix) > _LONGEST_SUFFIX:
-        stem, suffix = text, ""
-    room = _LONGEST_NAME_BYTES - len(f"{dot}{suffix}".encode())
-    short = stem.encode()[:room].decode(errors="ignore").strip(" .") or "upload"
-    return f"{short}.{suffix}" if suffix else short
+    _, dot, suffix = text.rpartition(".")
+    end = f"{dot}{suffix}" if dot and len(suffix) <= _LONGEST_SUFFIX else ""
+    room = _LONGEST_NAME_BYTES - len(end.encode())
+    short = text.removesuffix(end).encode()[:room].decode(errors="ignore").strip(" .") or "upload"
+    return short + end
 
 
 class Receipt:

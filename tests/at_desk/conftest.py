@@ -52,9 +52,11 @@ class Office:
         self.desk.close()
         return self.open(**changes)
 
-    def upload(self, people: Sequence[Mapping[str, Any]] | bytes, *, name: str = "", owner: str = "王芳", **words: Any) -> Case:
+    def upload(
+        self, people: Sequence[Mapping[str, Any]] | bytes, *, name: str | None = None, owner: str = "王芳", **words: Any
+    ) -> Case:
         if isinstance(people, bytes):
-            content, name = people, name or "people.csv"
+            content, name = people, "people.csv" if name is None else name
         else:
             self._sheets += 1
             name = name or f"people-{self._sheets}.csv"
