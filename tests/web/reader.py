@@ -85,7 +85,7 @@ class Reader:
         """Wait until nothing is under way in a case."""
         until = time.monotonic() + _PATIENCE_SECONDS
         version = 0
-        while self.desk.case(case).stage.is_under_way:
+        while self.desk.live(case).stage.is_under_way:
             assert time.monotonic() < until, self.desk.case(case)
             version = self.desk.wait(case, version, 1.0).version
 

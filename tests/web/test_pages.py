@@ -1,11 +1,19 @@
 """The six steps as somebody goes them who has no scripts: by links and forms alone."""
 
 import re
+import time
+from collections import Counter
 
 import pytest
+from openpyxl import load_workbook
 
 from batchverify.desk import Desk
+from batchverify.model import RowStatus
+from batchverify.sandbox.bill import question_digest
+from batchverify.sandbox.faults import Fault, Rule
+from batchverify.web.people import Role
 from tests.builders import a_row, a_sheet, read_rows, rows
+from tests.protected import protect
 from tests.web.reader import Reader, settings_of
 
 
@@ -23,7 +31,7 @@ def reader(counter) -> Reader:
 
 def test_a_sheet_goes_from_upload_to_result_by_forms_alone_and_the_button_carries_the_price(reader, sandbox, tmp_path):
     people = [*rows(4), a_row(1), a_row(5, verdict="02"), a_row(6, idCard="")]
-    case = reader.planned(a_sheet(tmp_path, people, name="名单.csv"))
+    case = reader.planned(a_sheet(tmp_path, people, name="名单.csv"), lang="en")
     plan = reader.get(f"/jobs/{case}/plan").text
 
     assert "¥0.95" in plan
@@ -45,7 +53,8 @@ def test_a_sheet_goes_from_upload_to_result_by_forms_alone_and_the_button_carrie
     whole = reader.get(f"/jobs/{case}/downloads/all")
     assert "filename*=utf-8''%E5%90%8D%E5%8D%95.verified.csv" in whole.headers["content-disposition"]
     (tmp_path / "whole.csv").write_bytes(whole.content)
-    assert [row["核验结果"] for row in read_rows(tmp_path / "whole.csv")] == ["一致"] * 5 + ["不一致", "本地拦截"] or True
+    assert Counter(row["bv_status"] for row in read_rows(tmp_path / "whole.csv")) == {"matched": 5, "mismatched": 1, "blocked": 1}
+    assert [act.act for act in reader.desk.acts(case)][:2] == ["downloaded", "ended"]
 
 
 def test_confirming_twice_is_one_run_and_another_plan_than_was_shown_starts_nothing(reader, sandbox, tmp_path):
@@ -62,3 +71,308 @@ def test_confirming_twice_is_one_run_and_another_plan_than_was_shown_starts_noth
         assert reader.post(f"/jobs/{case}/confirm", form | {"cap": "2"}).status_code == 303
     reader.wait(case)
     assert sandbox.bill.total() == 2
+
+
+def test_what_was_found_is_shown_masked_and_what_a_person_changes_is_taken(reader, tmp_path):
+    people = [{**a_row(one), "other": f"{a_row(one + 50)['accountNo']}", "部门": "销售部"} for one in range(1, 9)]
+    path = a_sheet(tmp_path, people, name="people.xlsx")
+    book = load_workbook(path)
+    book.active["D1"] = "工资卡号"
+    book.create_sheet("备注").append(["没有人"])
+    book.save(path)
+    case = reader.case(path)
+
+    found = reader.get(f"/jobs/{case}/columns").text
+    assert "several columns fit: choose one" in found
+    assert people[0]["accountNo"] not in found
+    assert people[0]["idCard"] not in found
+    assert "110***********" in found
+    answer = reader.post(f"/jobs/{case}/columns", {"column-accountNo": "D", "product": "bank3", "cost_by": "E", "fresh": "on"})
+    assert answer.headers["location"] == f"/jobs/{case}/plan"
+    options = reader.desk.case(case).options
+    assert (dict(options.reading.mapping), options.delivery.cost_by) == ({"accountNo": "D"}, "E")
+    assert options.asking.reuse_days_matched == 0
+    # Another sheet is looked at before anything else, and a check without its columns says which are missing.
+    again = reader.post(f"/jobs/{case}/columns", {"sheet": "备注", "seen_sheet": "Sheet"})
+    assert again.headers["location"] == f"/jobs/{case}/columns"
+    assert reader.desk.case(case).options.reading.mapping == {}
+    missing = reader.post(f"/jobs/{case}/columns", {"sheet": "备注", "seen_sheet": "备注", "product": "bank4"})
+    assert missing.status_code == 422
+    assert "This check needs a column for: name, ID number, card number, mobile number." in missing.text
+    twice = reader.post(f"/jobs/{case}/columns", {"sheet": "Sheet", "seen_sheet": "备注"})  # back to the first sheet
+    assert twice.status_code == 303
+    twice = reader.post(f"/jobs/{case}/columns", {"column-name": "B", "column-accountNo": "D"})
+    assert twice.status_code == 422
+    odd = reader.post(f"/jobs/{case}/columns", {"product": "bank9", "column-accountNo": "D"})
+    assert "a choice that does not exist" in odd.text
+
+
+def test_a_row_of_headers_is_looked_for_where_the_person_says_and_an_encoding_is_taken(reader, tmp_path):
+    lines = [
+        "姓名,身份证号,银行卡号",
+        *(",".join(row.values()) for row in rows(3)),
+        "姓名,身份证号,银行卡号",
+        *(",".join(row.values()) for row in rows(2)),
+    ]
+    path = tmp_path / "旧名单.csv"
+    path.write_bytes("\n".join(lines).encode("gb18030"))
+    case = reader.case(path)
+    assert "<option selected>gb18030</option>" in reader.get(f"/jobs/{case}/columns").text
+
+    again = reader.post(f"/jobs/{case}/columns", {"header_row": "5", "seen_header_row": "1", "again": "1"})
+
+    assert again.headers["location"] == f"/jobs/{case}/columns"
+    assert reader.desk.inspect(case).rows == 2
+    wrong = reader.post(f"/jobs/{case}/columns", {"encoding": "utf-8", "seen_encoding": "gb18030"})
+    assert wrong.status_code == 422
+    assert "is not written in utf-8 throughout" in wrong.text
+    assert reader.desk.case(case).options.reading.encoding is None
+
+
+def test_a_protected_workbook_is_asked_for_its_password_and_a_result_gets_one(reader, tmp_path):
+    path = protect(a_sheet(tmp_path, rows(2), name="工资.xlsx"), "open", rounds=10)
+    case = reader.case(path)
+
+    assert reader.get(f"/jobs/{case}/columns").text.count('type="password"') == 1
+    wrong = reader.post(f"/jobs/{case}/password", {"password": "shut"})
+    assert (wrong.status_code, "could not be opened with it" in wrong.text) == (422, True)
+    assert reader.post(f"/jobs/{case}/password", {"password": "open"}).headers["location"] == f"/jobs/{case}/columns"
+    answer = reader.post(f"/jobs/{case}/columns", {"protect": "on", "result_password": "open"})
+    assert answer.headers["location"] == f"/jobs/{case}/plan"
+    assert reader.desk.case(case).options.delivery.protect
+
+
+def test_names_headers_and_sheets_that_are_scripts_are_shown_as_text(reader, tmp_path):
+    script = "<script>alert(1)</script>"
+    people = [{**one, script: script} for one in rows(3)]
+    people[1]["name"] = script
+    path = a_sheet(tmp_path, people, name="people.xlsx")
+    book = load_workbook(path)
+    book.active.title = "<script>a<'b'"
+    book.save(path)
+
+    case = reader.case(path, name=f"{script}.xlsx")
+    pages = [reader.get(f"/jobs/{case}/columns").text]
+    assert reader.post(f"/jobs/{case}/columns", {"cost_by": "D"}).status_code == 303
+    pages += [reader.get(f"/jobs/{case}/{step}").text for step in ("plan", "confirm")]
+    form = reader.form_of(reader.page)
+    reader.post(f"/jobs/{case}/confirm", form)
+    reader.wait(case)
+    pages += [reader.get(f"/jobs/{case}/result").text, reader.get("/jobs").text, reader.get("/").text]
+    assert reader.post(f"/jobs/{case}/unmask", {"cell": "3:name"}).text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 1
+    for page in pages:
+        assert "<script>" not in page
+    assert "&lt;script&gt;a&lt;&#39;b&#39;" in pages[0]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[0]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[3]
+    titles = [re.search("<title>(.*?)</title>", page)[1] for page in pages]
+    assert not [title for title in titles if "script" in title]
+
+
+def test_a_number_is_shown_in_clear_one_at_a_time_and_that_is_recorded(reader, tmp_path):
+    people = rows(3)
+    case = reader.ended(a_sheet(tmp_path, people))
+    masked = reader.get(f"/jobs/{case}/result").text
+    assert not any(person[field] in masked for person in people for field in ("idCard", "accountNo"))
+
+    shown = reader.post(f"/jobs/{case}/unmask", {"cell": "2:idCard"})
+
+    assert shown.text.count(people[0]["idCard"]) == 1
+    assert people[0]["accountNo"] not in shown.text
+    assert people[1]["idCard"] not in shown.text
+    by_script = reader.post(f"/jobs/{case}/unmask", {"cell": "3:accountNo"}, accept="text/plain")
+    assert by_script.text == people[1]["accountNo"]
+    assert by_script.headers["cache-control"] == "no-store"
+    seen = [(act.operator, act.note) for act in reader.desk.acts(case) if act.act == "unmasked"]
+    assert len(seen) == 2
+    assert {operator for operator, _ in seen} == {"王芳"}
+    assert not any(people[0]["idCard"] in note for _, note in seen)
+    assert reader.post(f"/jobs/{case}/unmask", {"cell": "2:secret"}).status_code == 422
+
+
+def test_who_may_only_look_sees_masks_and_neither_files_nor_buttons(reader, counter, tmp_path):
+    case = reader.ended(a_sheet(tmp_path, rows(2)))
+    planned = reader.planned(a_sheet(tmp_path, rows(2, first=7), name="b.csv"))
+    viewer = Reader(counter, name="李雷", roles=frozenset({Role.VIEW}), lang="zh-CN")
+
+    result = viewer.get(f"/jobs/{case}/result").text
+    assert 'class="cell"' not in result
+    assert f"/jobs/{case}/downloads/all" not in result
+    assert "您的角色只能查看打码后的表格" in result
+    for path in (f"/jobs/{case}/downloads/all", f"/jobs/{case}/partial", f"/jobs/{case}/rerun", f"/jobs/{case}/columns"):
+        assert viewer.get(path).status_code == 403, path
+    for path in ("unmask", "rerun", "stop", "pause", "continue", "remove"):
+        assert viewer.post(f"/jobs/{case}/{path}", {"cell": "2:idCard"}).status_code == 403, path
+    assert viewer.upload(a_sheet(tmp_path, rows(1))).status_code == 403
+    assert "您的角色只能查看任务" in viewer.get("/").text
+    assert f"/jobs/{planned}/confirm" not in viewer.get(f"/jobs/{planned}/plan").text
+    assert viewer.post(f"/jobs/{planned}/confirm", {"digest": "x", "cap": "2"}).status_code == 403
+    assert viewer.get(f"/jobs/{case}/report?form=html").headers["content-disposition"].startswith("attachment")
+
+
+def test_only_the_failed_rows_run_again_and_those_in_doubt_want_a_word_more(reader, sandbox, tmp_path):
+    people = [*rows(2), a_row(3, verdict="99"), a_row(4)]
+    sandbox.vendor.script_faults(Rule(fault=Fault.THROTTLE_429, question=_question(people[3]), seconds=0.01))
+    case = reader.ended(a_sheet(tmp_path, people), product="bank3-detail")
+    before = sandbox.bill.total()
+    result = reader.get(f"/jobs/{case}/result").text
+    assert "Run only the failed rows (at most ¥0.19)" in result
+    assert "Rows in doubt: 1" in result
+    assert "That is not a mismatch" in result
+    assert "¥0.38–0.57" in result
+
+    doubt = reader.get(f"/jobs/{case}/rerun?what=in_doubt")
+    refused = reader.post(f"/jobs/{case}/rerun", reader.form_of(doubt))
+    assert "Accept first that these rows may be billed twice" in refused.text
+    assert reader.post(f"/jobs/{case}/rerun", reader.form_of(doubt) | {"cap": ""}).status_code == 422
+    assert sandbox.bill.total() == before
+    sandbox.vendor.script_faults()
+    failed = reader.get(f"/jobs/{case}/rerun")
+    assert "Run them (at most ¥0.19)" in failed.text
+    assert reader.post(f"/jobs/{case}/rerun", reader.form_of(failed)).headers["location"] == f"/jobs/{case}"
+    reader.wait(case)
+    assert sandbox.bill.total() == before + 1
+    assert reader.desk.case(case).summary["status"] | {} == {**dict.fromkeys(RowStatus, 0), "matched": 3, "in_doubt": 1}
+    again = reader.get(f"/jobs/{case}/rerun")
+    assert "There is nothing to ask now." in again.text
+
+
+def test_a_cap_that_was_reached_leaves_rows_that_are_asked_later(reader, sandbox, tmp_path):
+    case = reader.ended(a_sheet(tmp_path, rows(4)), cap=3)
+    result = reader.get(f"/jobs/{case}/result?status=not_run").text
+    assert "Ask the rows that are left (at most ¥0.19)" in result
+    assert result.count('<th scope="row" class="number">') == 1
+    assert "No row of this kind." in reader.get(f"/jobs/{case}/result?status=locked").text
+    assert reader.get(f"/jobs/{case}/result?row=3").text.count('<th scope="row" class="number">') == 1
+
+    reader.post(f"/jobs/{case}/rerun", reader.form_of(reader.get(f"/jobs/{case}/rerun?what=open")))
+    reader.wait(case)
+
+    assert sandbox.bill.total() == 4
+    assert reader.get(f"/jobs/{case}").headers["location"] == f"/jobs/{case}/result"
+
+
+def test_a_job_is_paused_looked_at_continued_and_stopped_by_forms(home, sandbox, tmp_path):
+    with Desk.open(settings_of(home, sandbox.endpoint, qps=20.0)) as desk:
+        reader = Reader(desk)
+        case = reader.begun(a_sheet(tmp_path, rows(400)))
+        _until(lambda: desk.live(case).done > 2)
+        page = reader.get(f"/jobs/{case}/progress").text
+        assert "of 400" in page
+        assert "of ¥76.00" in page
+        assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+        assert reader.post(f"/jobs/{case}/pause", accept="application/json").status_code == 204
+        reader.wait(case)
+        paused, asked = reader.get(f"/jobs/{case}/progress").text, sandbox.bill.total()
+        assert "Paused. Nothing is sent until you go on." in paused
+        assert f"Go on (at most ¥{(400 - asked) * 0.19:.2f} more)" in paused
+        partial = reader.get(f"/jobs/{case}/partial")
+        assert "people.partial.csv" in partial.headers["content-disposition"]
+        assert sandbox.bill.total() == asked
+        assert reader.post(f"/jobs/{case}/continue").headers["location"] == f"/jobs/{case}/progress"
+        _until(lambda: desk.live(case).done > asked + 1)
+        reader.post(f"/jobs/{case}/stop")
+        reader.wait(case)
+        asked = sandbox.bill.total()
+        result = reader.get(f"/jobs/{case}/result").text
+        assert "This job has not been asked to its end." in result
+        assert f"{asked} of {asked} asks billed" in result
+        assert asked < 400
+
+
+def test_where_another_person_has_to_approve_the_preparer_cannot(home, sandbox, tmp_path):
+    with Desk.open(settings_of(home, sandbox.endpoint, approval=True, strict=True)) as desk:
+        reader = Reader(desk)
+        case = reader.planned(a_sheet(tmp_path, rows(2)))
+        confirm = reader.get(f"/jobs/{case}/confirm")
+        assert "Send for approval (at most ¥0.38)" in confirm.text
+        form = reader.form_of(confirm)
+        assert "Purpose and authorization are demanded here" in reader.post(f"/jobs/{case}/confirm", form).text
+        reader.post(f"/jobs/{case}/confirm", form | {"purpose": "opening", "authorization": "A-7"})
+        assert "another person has to approve it" in reader.get(f"/jobs/{case}/confirm").text
+        assert reader.get(f"/jobs/{case}").headers["location"] == f"/jobs/{case}/confirm"
+        own = reader.post(f"/jobs/{case}/approve", {"digest": form["digest"]})
+        assert own.status_code == 422
+        assert sandbox.bill.total() == 0
+        other = Reader(desk, name="李雷", roles=frozenset({Role.APPROVE}))
+        waiting = other.get(f"/jobs/{case}/confirm")
+        assert "Approve and start (at most ¥0.38)" in waiting.text
+        assert other.post(f"/jobs/{case}/approve", {"digest": "0" * 16}).status_code == 422
+        approved = other.post(f"/jobs/{case}/approve", other.form_of(waiting))
+        assert approved.status_code == 303
+        other.wait(case)
+        assert sandbox.bill.total() == 2
+
+
+def test_the_corrected_file_goes_on_from_its_job_and_asks_what_was_changed(reader, sandbox, tmp_path):
+    people = rows(3)
+    people[1]["idCard"] = people[1]["idCard"][:-1]
+    first = reader.ended(a_sheet(tmp_path, people))
+    page = reader.get(f"/jobs/{first}/correct")
+    assert f'name="origin" value="{first}"' in page.text
+    people[1] = a_row(2)
+
+    answer = reader.upload(a_sheet(tmp_path, people, name="again.csv"), origin=first)
+
+    case = answer.headers["location"].split("/")[2]
+    assert reader.desk.case(case).origin == first
+    assert reader.post(f"/jobs/{case}/columns").status_code == 303
+    assert "1 × ¥0.19" in reader.get(f"/jobs/{case}/plan").text
+    reader.post(f"/jobs/{case}/confirm", reader.form_of(reader.get(f"/jobs/{case}/confirm")))
+    reader.wait(case)
+    assert sandbox.bill.total() == 3
+
+
+def test_the_page_speaks_the_readers_language_and_the_switch_stays(reader, tmp_path):
+    assert '<html lang="en">' in reader.get("/", accept_language="fr,en;q=0.8").text
+    assert '<html lang="zh-CN">' in reader.get("/", accept_language="zh-TW,en;q=0.8").text
+    switched = reader.get("/language/zh?back=/jobs")
+    assert switched.headers["location"] == "/jobs"
+    assert '<html lang="zh-CN">' in reader.get("/jobs").text
+    assert reader.get("/language/xx?back=//evil.example/").headers["location"] == "/"
+    assert '<html lang="zh-CN">' in reader.get("/jobs/c-nothing/result").text
+    assert reader.get("/jobs/c-nothing/result").status_code == 404
+
+
+def test_jobs_are_listed_and_their_files_can_be_removed(reader, tmp_path):
+    case = reader.ended(a_sheet(tmp_path, rows(2), name="旧的.csv"))
+    for place in ("/", "/jobs", "/jobs?from=0", "/jobs?from=x", "/jobs?from=9999"):
+        assert ("旧的.csv" in reader.get(place).text) is (place != "/jobs?from=9999")
+    assert "¥0.38" in reader.get("/jobs").text
+
+    assert "What was paid stays on record" in reader.get(f"/jobs/{case}/remove").text
+    assert reader.post(f"/jobs/{case}/remove").headers["location"] == "/jobs"
+
+    assert reader.get(f"/jobs/{case}").status_code == 404
+    assert "No job yet." in reader.get("/jobs").text
+
+
+def test_the_problems_are_had_as_a_file_by_row_and_reason_without_a_value(reader, tmp_path):
+    people = [
+        *rows(2),
+        a_row(1),
+        a_row(4, idCard="110101199001010011"),
+        {**a_row(5), "accountNo": a_row(6)["accountNo"]},
+        a_row(6),
+    ]
+    case = reader.planned(a_sheet(tmp_path, people))
+    plan = reader.get(f"/jobs/{case}/plan").text
+    for words in ("Not sent: they surely cannot match", "Sent all the same: please look", "No ask needed", "6+7"):
+        assert words in plan
+
+    listed = reader.get(f"/jobs/{case}/problems")
+
+    assert listed.headers["content-type"].startswith("text/csv")
+    assert "5" in listed.text
+    assert not any(person[field] in listed.text + plan for person in people for field in ("idCard", "accountNo"))
+
+
+def _question(row):
+    return question_digest("bank3-detail", name=row["name"], id_card=row["idCard"], account_no=row["accountNo"]).hex()
+
+
+def _until(holds):
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)

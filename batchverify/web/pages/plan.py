@@ -134,7 +134,8 @@ def confirm(request: Request, form: Form) -> Response:
 def approve(request: Request, form: Form) -> Response:
     """Approve another person's plan, the one that was shown."""
     case, desk = case_of(request), desk_of(request)
-    if case.shown is None or form.get("digest") != case.shown.digest:
+    plan = case.shown if case.confirmed is None else case.confirmed.plan
+    if plan is None or form.get("digest") != plan.digest:
         return refusal(request, say(request, "confirm.stale"), status=_UNPROCESSABLE)
     desk.approve(case.id, operator=request.state.person.name)
     return see(f"/jobs/{case.id}")

@@ -143,7 +143,7 @@ def live_words(live: Live, case: Case, lang: Lang) -> dict[str, Any]:
         "go_on": t("go_on", price=money(max(cap - live.billed, 0) * price)),
         "can_pause": is_asking or live.stage is Stage.QUEUED,
         "can_stop": is_asking or live.stage in {Stage.QUEUED, Stage.PAUSED},
-        "can_go_on": live.stage in {Stage.PAUSED, Stage.STOPPED},
+        "can_go_on": live.stage in {Stage.PAUSED, Stage.STOPPED} and case.confirmed is not None,
         "has_partial": case.job is not None,
     }
 
