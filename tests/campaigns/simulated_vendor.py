@@ -159,7 +159,7 @@ class _Pipe(asyncio.Transport):
     """Our end of one connection."""
 
     def __init__(self, network: Network, sender: Sender, protocol: asyncio.Protocol) -> None:
-        super().__init__()
+        super().__init__(extra={"peername": ("127.0.0.1", 80)})
         self._network = network
         self._sender = sender
         self._protocol = protocol
