@@ -80,7 +80,7 @@ def refuse_another_key(con: sqlite3.Connection, mark: str | None) -> None:
     Raises:
         InputError: Another process has renewed the key. Nothing was sent.
     """
-    if mark is not None and con.execute("SELECT mark FROM vault").fetchone() != (mark,):
+    if mark is not None and con.execute("SELECT mark FROM vault").fetchone() not in {None, (mark,)}:
         raise InputError("The key of this home was renewed while this command was at it. Do the same again; nothing was sent.")
 
 
