@@ -98,8 +98,9 @@ def test_a_process_that_dies_leaves_no_image_of_its_memory(tmp_path):
     images = []
     for word in ("", "from batchverify.cli.discretion import keep_discreet; keep_discreet();"):
         script = f"import os, resource; hard = resource.getrlimit(resource.RLIMIT_CORE)[1]; resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)); {word} os.abort()"
-        pid = os.spawnve(os.P_NOWAIT, sys.executable, [sys.executable, "-c", script], os.environ | {"PYTHONPATH": str(ROOT)})
-        images.append(os.WCOREDUMP(os.waitpid(pid, 0)[1]))
+        dying = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        images.append(os.WCOREDUMP(os.waitpid(dying.pid, 0)[1]))
+        dying.returncode = 0  # it was waited for already
 
     assert images[1] is False
     if resource.getrlimit(resource.RLIMIT_CORE)[1] != 0:
