@@ -8,9 +8,6 @@ import pytest
 from openpyxl import load_workbook
 
 from batchverify.desk import Desk
-from batchverify.model import RowStatus
-from batchverify.sandbox.bill import question_digest
-from batchverify.sandbox.faults import Fault, Rule
 from batchverify.web.people import Role
 from tests.builders import a_row, a_sheet, read_rows, rows
 from tests.protected import protect
@@ -210,31 +207,30 @@ def test_who_may_only_look_sees_masks_and_neither_files_nor_buttons(reader, coun
     assert viewer.get(f"/jobs/{case}/report?form=html").headers["content-disposition"].startswith("attachment")
 
 
-def test_only_the_failed_rows_run_again_and_those_in_doubt_want_a_word_more(reader, sandbox, tmp_path):
-    people = [*rows(2), a_row(3, verdict="99"), a_row(4)]
-    sandbox.vendor.script_faults(Rule(fault=Fault.THROTTLE_429, question=_question(people[3]), seconds=0.01))
+def test_rows_that_are_locked_wait_and_those_in_doubt_want_a_word_more(reader, sandbox, tmp_path):
+    people = [*rows(2), a_row(3, verdict="99"), a_row(4, verdict="53")]
     case = reader.ended(a_sheet(tmp_path, people), product="bank3-detail")
     before = sandbox.bill.total()
     result = reader.get(f"/jobs/{case}/result").text
     assert "Run only the failed rows (at most ¥0.19)" in result
     assert "Rows in doubt: 1" in result
     assert "That is not a mismatch" in result
-    assert "¥0.38–0.57" in result
+    assert "¥0.57–0.76" in result
+    failed = reader.get(f"/jobs/{case}/rerun").text
+    assert "There is nothing to ask now." in failed
+    assert "Locked rows that are left out: 1." in failed
 
     doubt = reader.get(f"/jobs/{case}/rerun?what=in_doubt")
     refused = reader.post(f"/jobs/{case}/rerun", reader.form_of(doubt))
     assert "Accept first that these rows may be billed twice" in refused.text
-    assert reader.post(f"/jobs/{case}/rerun", reader.form_of(doubt) | {"cap": ""}).status_code == 422
+    accepted = reader.form_of(doubt) | {"double": "on"}
+    assert reader.post(f"/jobs/{case}/rerun", accepted | {"cap": ""}).status_code == 422
     assert sandbox.bill.total() == before
-    sandbox.vendor.script_faults()
-    failed = reader.get(f"/jobs/{case}/rerun")
-    assert "Run them (at most ¥0.19)" in failed.text
-    assert reader.post(f"/jobs/{case}/rerun", reader.form_of(failed)).headers["location"] == f"/jobs/{case}"
+    for _ in range(2):
+        assert reader.post(f"/jobs/{case}/rerun", accepted).status_code == 303
     reader.wait(case)
+
     assert sandbox.bill.total() == before + 1
-    assert reader.desk.case(case).summary["status"] | {} == {**dict.fromkeys(RowStatus, 0), "matched": 3, "in_doubt": 1}
-    again = reader.get(f"/jobs/{case}/rerun")
-    assert "There is nothing to ask now." in again.text
 
 
 def test_a_cap_that_was_reached_leaves_rows_that_are_asked_later(reader, sandbox, tmp_path):
@@ -365,10 +361,6 @@ def test_the_problems_are_had_as_a_file_by_row_and_reason_without_a_value(reader
     assert listed.headers["content-type"].startswith("text/csv")
     assert "5" in listed.text
     assert not any(person[field] in listed.text + plan for person in people for field in ("idCard", "accountNo"))
-
-
-def _question(row):
-    return question_digest("bank3-detail", name=row["name"], id_card=row["idCard"], account_no=row["accountNo"]).hex()
 
 
 def _until(holds):
