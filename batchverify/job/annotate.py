@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from batchverify.errors import HomeError
 from batchverify.job.cost_by import CostBy
 from batchverify.job.lines import Line, Lines
 from batchverify.job.realm import Realm
-from batchverify.model import Attempt, AttemptState, Billed, Blocked, Outcome, Query, Record, RowSource, RowStatus
+from batchverify.model import Answer, Attempt, AttemptState, Billed, Blocked, Outcome, Query, Record, RowSource, RowStatus
 from batchverify.rules.outcomes import (
     Scope,
     as_duplicate,
@@ -98,7 +99,8 @@ class Annotation:
             if outcome is not None:
                 if outcome.retry_at is None and outcome.status in _ASKED_IN_VAIN and line.key is not None:
                     outcome = replace(outcome, retry_at=retry.get(line.key))
-                outcome = replace(outcome, row_tag=self._row_tag(line))
+                if not outcome.row_tag:
+                    outcome = replace(outcome, row_tag=self._row_tag(line))
                 self.counts.add(outcome)
                 if self.cost_by is not None:
                     asks = () if line.key is None or line.key in kept else attempts.get(line.key, ())
@@ -136,11 +138,11 @@ class Annotation:
             return replace(outcome_of_blocked(line.question), billed=cost)
         if line.question is None or line.key is None:
             return None
-        outcome = self._of_question(line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
+        outcome = self._of_question(line, line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
         row = first.get(line.key, line.record.number)
         return outcome if row == line.record.number else as_duplicate(outcome, of_row=row, query=line.question)
 
-    def _of_question(self, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
+    def _of_question(self, line: Line, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
         attempt = deciding_attempt(attempts, self.scope)
         if attempt is not None and attempt.holds:
             hold = None  # of an earlier run: the question was asked since
@@ -148,12 +150,23 @@ class Annotation:
             return outcome_not_asked(query, code=hold.code, retry_at=hold.until)
         if attempt is None or was_cut_short(attempt, attempts):
             return outcome_not_asked(query, code=self.reason or "not_run")
-        answer = None
-        if self.opens_answers and attempt.state is AttemptState.ANSWERED and attempt.sealed is not None:
-            answer = self.realm.vault.open_sealed(key, attempt.sealed)
-        outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
+        answer = self._answer_of(key, attempt)
+        tag = self._row_tag(line)  # here, where most rows come by: to replace one field of an outcome costs as much as to make it
+        outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock, row_tag=tag)
         # A 203 of the vendor's stays beside its row with what it cost; until when, the gate has said since.
         return outcome if hold is None else replace(outcome, retry_at=hold.until)
+
+    def _answer_of(self, key: bytes, attempt: Attempt) -> Answer | None:
+        """Open what the vendor said; it vouches for the code that stands in the clear beside it, on which the status rests."""
+        if not self.opens_answers or attempt.state is not AttemptState.ANSWERED or attempt.sealed is None:
+            return None
+        answer = self.realm.vault.open_sealed(key, attempt.sealed)
+        if answer.status != attempt.code:
+            raise HomeError(
+                f"The ledger's record of ask {attempt.number} was changed: it is not what the vendor answered. Nothing is asked again. "
+                "Look with `batchverify doctor`, and put back a copy of the ledger."
+            )
+        return answer
 
     def _row_tag(self, line: Line) -> str:
         """Job, row and a short mark of the question, by which a result file is recognized when it comes back."""
