@@ -50,11 +50,15 @@ class Reader:
         """Send a form. The mark of the session is taken from the page that was read last."""
         return self._asked("POST", path, data={"csrf": self.csrf, **(fields or {})}, headers=headers)
 
-    def upload(self, path: Path, *, name: str = "", **fields: str) -> httpx.Response:
+    def raw(self, path: str, body: bytes, kind: str, **headers: str) -> httpx.Response:
+        """Send a body as it is."""
+        return self._asked("POST", path, content=body, headers={"content-type": kind, **headers})
+
+    def upload(self, path: Path, *, name: str = "", accept: str = "text/html", **fields: str) -> httpx.Response:
         """Upload a file from the first page."""
         self.get("/")
         files = {"file": (name or path.name, path.read_bytes(), "application/octet-stream")}
-        return self._asked("POST", "/upload", data={"csrf": self.csrf, **fields}, files=files)
+        return self._asked("POST", "/upload", data={"csrf": self.csrf, **fields}, files=files, headers={"accept": accept})
 
     def case(self, path: Path, *, name: str = "") -> str:
         """Upload a file; gives its case."""
