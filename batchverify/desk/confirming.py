@@ -56,7 +56,7 @@ def same_upload(cases: Iterable[Case], new: Case) -> Case | None:
 
 def chosen(now: Case, options: Options) -> Case:
     """The case with other choices."""
-    if not now.stage.is_before_asking:
+    if now.job is not None or not now.stage.is_before_asking:
         raise InputError(
             f"{now.name} has been asked as it was chosen, and that is part of its record. Upload it once more to choose otherwise."
         )
@@ -79,8 +79,10 @@ def with_plan(now: Case, shown: Shown, *, of: Case) -> Case:
     """The case with the plan that its person is shown, unless it was changed while the plan was made."""
     if (now.options, now.stage, now.job) != (of.options, of.stage, of.job):
         raise InputError(f"{now.name} was changed while it was planned. Plan it again. Nothing was sent.")
-    if now.stage.is_before_asking:
+    if now.job is None:
         return replace(now, shown=shown, confirmed=None, stage=Stage.PLANNED, problem="")
+    if now.stage is Stage.WAITING:  # what waited to be approved is planned anew; what was asked before stays
+        return replace(now, shown=shown, confirmed=None, stage=Stage.ENDED, problem="")
     return replace(now, shown=shown)
 
 

@@ -236,10 +236,10 @@ class Desk:
 
     def approve(self, name: str, *, operator: str) -> Case:
         """Approve the plan of a case as another person than whoever prepared it; one that is confirmed is asked then."""
-        confirming.approve(self._room, self.case(name), operator=operator)
-        case = self._shelf.change(name, confirming.released)
+        case = self.case(name)
+        confirming.approve(self._room, case, operator=operator)
         self._room.note("approved", operator=operator, case=case, note=", ".join(confirming.digests_of(case)))
-        return case
+        return self._shelf.change(name, confirming.released)
 
     def rerun_plan(
         self, name: str, what: str | Sequence[str] = (), *, accept_double_charge: bool = False, operator: str = ""
@@ -376,13 +376,16 @@ class Desk:
         return plan
 
     def _confirm(self, name: str, *, operator: str, **words: Any) -> Case:
-        with self._shelf.turn:
-            before = self.case(name)
-            by = operator or before.owner
-            case = self._shelf.change(name, lambda now: confirming.confirmed(now, self._room, by=by, **words))
-        if case.version != before.version:
-            self._room.note("confirmed", operator=by, case=case, note=f"{words['digest']}, at most {words['cap_asks']} asks")
-        return case
+        def update(now: Case) -> Case:
+            by = operator or now.owner
+            after = confirming.confirmed(now, self._room, by=by, **words)
+            if after is not now:
+                # Before the case says so: nothing is ever asked of which the record does not know who has confirmed it.
+                note = f"{words['digest']}, at most {words['cap_asks']} asks"
+                self._room.note("confirmed", operator=by, case=after, note=note)
+            return after
+
+        return self._shelf.change(name, update)
 
     def _halt(self, name: str, why: str, act: str, operator: str) -> Case:
         case = self._turns.halt(name, why)

@@ -7,6 +7,7 @@ people busy; and whoever stops one knows what is in flight.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -72,7 +73,7 @@ class Turns:
             try:
                 carry_out(passing)
             except HomeError:
-                continue  # not even where it stands could be written: `_first_of_queue` says so as soon as that can be
+                continue  # not even where it stands could be written: `_looked_at` says so as soon as that can be
             finally:
                 with self._shelf.turn:
                     self._passing = None
@@ -82,22 +83,31 @@ class Turns:
         """Wait for a case to ask; None once the desk closes."""
         with self._shelf.turn:
             while not self._is_closing:
+                # Whoever changes a case wakes this thread; only what happens elsewhere has to be looked for.
+                patience: float | None = _LOOK_SECONDS
                 try:
-                    self._passing = self._first_of_queue()
+                    cases = [self._looked_at(case) for case in self._shelf.cases()]
+                    if not any(case.stage is Stage.WAITING for case in cases):
+                        patience = None
+                    self._passing = self._first_of(cases)
                 except BatchVerifyError:
                     self._passing = None  # the disk may come back, and what was erased meanwhile is not there the next time
+                    patience = _LOOK_SECONDS
                 if self._passing is not None:
                     return self._passing
-                self._shelf.turn.wait(_LOOK_SECONDS)
+                self._shelf.turn.wait(patience)
             return None
 
-    def _first_of_queue(self) -> Passing | None:
-        for case in self._shelf.cases():
-            if case.stage is Stage.ASKING:  # nobody asks it: the home failed as it ended
-                self._shelf.change(case.id, confirming.given_up)
-            elif confirming.is_approved(self._room, case):
-                self._shelf.change(case.id, confirming.released)
-        queue = sorted((case for case in self._shelf.cases() if case.stage is Stage.QUEUED), key=_place)
+    def _looked_at(self, case: Case) -> Case:
+        """A case as it stands once somebody has looked at what nobody here has done."""
+        if case.stage is Stage.ASKING:  # nobody asks it: the home failed as it ended
+            return self._shelf.change(case.id, confirming.given_up)
+        if confirming.is_approved(self._room, case):
+            return self._shelf.change(case.id, confirming.released)
+        return case
+
+    def _first_of(self, cases: Sequence[Case]) -> Passing | None:
+        queue = sorted((case for case in cases if case.stage is Stage.QUEUED), key=_place)
         if not queue:
             return None
         case = self._shelf.change(queue[0].id, lambda now: replace(now, stage=Stage.ASKING, problem=""))

@@ -270,10 +270,12 @@ def test_a_plan_approved_before_it_is_confirmed_is_asked_at_once(office):
     assert office.rest(case).ending == "complete"
 
 
-def test_an_approval_at_a_terminal_is_noticed(office):
+def test_an_approval_at_a_terminal_is_noticed(office, monkeypatch):
+    from batchverify.desk import turns
     from batchverify.job.approval import approve_plan
     from batchverify.job.clock import SystemClock
 
+    monkeypatch.setattr(turns, "_LOOK_SECONDS", 0.1)
     office.reopen(approval=True)
     case = office.upload(rows(2))
     office.confirm(case)

@@ -21,7 +21,7 @@ def after_confirmation() -> None:
     """Die when the confirmation is durable and nobody has begun to ask."""
     from batchverify.desk.turns import Turns
 
-    Turns._first_of_queue = lambda self: die() if any(one.confirmed for one in self._shelf.cases()) else None  # type: ignore[method-assign,func-returns-value]
+    Turns._first_of = lambda _, cases: die() if any(one.confirmed for one in cases) else None  # type: ignore[method-assign,func-returns-value]
 
 
 def after_run_row() -> None:
