@@ -14,8 +14,8 @@ from typing import Self
 from batchverify.model import CellValue, Field, Outcome, Record, RowStatus
 from batchverify.rules.masks import mask
 from batchverify.tables.cell_xml import Losses, plain_text
-from batchverify.tables.our_sheets import RowList
-from batchverify.tables.outcome_cells import OUR_WIDTHS, cells_of_outcome, our_header
+from batchverify.tables.our_sheets import RowList, sentences_height
+from batchverify.tables.outcome_cells import OUR_WIDTHS, SENTENCES, cells_of_outcome, our_header
 from batchverify.tables.styles import Look, Looks, look_of
 from batchverify.words import Lang
 
@@ -93,7 +93,7 @@ class Annotator:
         self.to_fix, self.to_retry = (
             RowList(layout.header, widths, layout.our_labels, looks, losses, folder=folder) for _ in range(2)
         )
-        text = looks[Look.TEXT]
+        text, self._wrapping = looks[Look.TEXT], looks[Look.WRAPPED]
         self._styles = {status: [looks[look_of(status)], *[text] * (len(OUR_WIDTHS) - 1)] for status in RowStatus}
 
     def annotate(self, record: Record, outcome: Outcome) -> tuple[list[str], list[int]]:
@@ -105,6 +105,16 @@ class Annotator:
         elif outcome.status.is_open:
             self.to_retry.add(self._layout.cells(record), texts, styles)
         return texts, styles
+
+    def wrapped(self, texts: Sequence[str], styles: Sequence[int]) -> tuple[Sequence[int], int]:
+        """Give the styles with our sentences wrapped and the row's height in points; as they are, and 0, where one line is enough."""
+        height = sentences_height(texts)
+        if not height:
+            return styles, 0
+        wrapping = list(styles)
+        for index in SENTENCES:
+            wrapping[index] = self._wrapping
+        return wrapping, height
 
     @property
     def lists(self) -> tuple[tuple[str, RowList], ...]:

@@ -25,7 +25,7 @@ from batchverify.words import recognise_status
 
 _BUFFER_BYTES = 1 << 20
 _TITLE_POINTS = 24
-_LINE_POINTS = 15
+_LINE_POINTS = 16  # a line of Han is higher than one of letters
 _WRAP_SLACK = 4  # a line breaks between words, not at the edge
 _FIGURE = re.compile(r"\d+\.\d+%?")
 _MAX_WIDTH = 40
@@ -142,6 +142,8 @@ def _height(sheet: Sheet, index: int) -> int:
     """Give a row's height, 0 for the usual one. Programs differ in whether they fit wrapped rows on opening, so we say it."""
     if index == 0:
         return _TITLE_POINTS
+    if index in sheet.heading_rows:  # headings run on and do not wrap
+        return 0
     row = sheet.rows[index]
     return _wrapped_height(str(row[-1]), sheet.widths[-1]) if len(row) == len(sheet.widths) else 0
 
@@ -151,6 +153,11 @@ def _wrapped_height(text: str, width: int) -> int:
     """Give the height of a wrapped sentence of ours, 0 for one line. There are few sentences, and no person is in them."""
     lines = -(-displayed_width(text) // (width - _WRAP_SLACK))
     return lines * _LINE_POINTS if lines > 1 else 0
+
+
+def sentences_height(our_texts: Sequence[str]) -> int:
+    """Give the height of a row in points that shows all of our sentences wrapped, 0 where each fits into one line."""
+    return max(_wrapped_height(our_texts[index], OUR_WIDTHS[index]) for index in SENTENCES)
 
 
 class RowList:
@@ -180,7 +187,7 @@ class RowList:
         styles = [*self._text, *our_styles]
         for index in SENTENCES:
             styles[len(self._text) + index] = self._wrapped
-        height = max(_wrapped_height(our_texts[index], OUR_WIDTHS[index]) for index in SENTENCES)
+        height = sentences_height(our_texts)
         emitted = self._emit(self._last_row, [*cells, *our_texts], styles, self._kept)
         self._spool.write(row_xml(self._last_row, emitted, height_points=height).encode())
 
@@ -207,7 +214,7 @@ def header_height(header: Sequence[str]) -> int:
     r"""Give the height of a header row in points, 0 for one line: headers of the user's may be broken into several.
 
     >>> header_height(["姓名", "卡号\n（文本）"]), header_height(["姓名"])
-    (30, 0)
+    (32, 0)
     """
     lines = 1 + max((text.count("\n") for text in header), default=0)
     return lines * _LINE_POINTS if lines > 1 else 0

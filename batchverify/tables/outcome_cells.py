@@ -29,8 +29,8 @@ _SIMULATED = "-simulated"
 _WIDTHS = {
     "bv_status": 22,
     "bv_code": 16,
-    "bv_message": 60,
-    "bv_action": 60,
+    "bv_message": 72,
+    "bv_action": 72,
     "bv_source": 17,
     "bv_billed": 11,
     "bv_bank": 20,
@@ -44,15 +44,15 @@ _WIDTHS = {
     "bv_birthday": 13,
     "bv_addr_code": 14,
     "bv_last_code": 14,
-    "bv_sent_as": 26,
+    "bv_sent_as": 48,
     "bv_duplicate_of": 17,
     "bv_asked_at": 27,
     "bv_retry_at": 27,
     "bv_request_id": 40,
-    "bv_row": 14,
+    "bv_row": 30,
 }
-#: Where the columns with whole sentences stand among ours: they wrap on the lists of rows to do again.
-SENTENCES = tuple(index for index, (key, _) in enumerate(RESULT_COLUMNS) if key in ("bv_message", "bv_action"))
+#: Where the columns with whole sentences stand among ours: they wrap, so that all of them can be read.
+SENTENCES = tuple(index for index, (key, _) in enumerate(RESULT_COLUMNS) if key in ("bv_message", "bv_action", "bv_sent_as"))
 OUR_WIDTHS = tuple(_WIDTHS[key] for key, _ in RESULT_COLUMNS)
 #: Codes whose message fits any field, so the field is named before it.
 _ABOUT_ANY_FIELD = frozenset({"missing_field", "precision_lost", "scientific_text", "formula_without_value", "odd_cell"})

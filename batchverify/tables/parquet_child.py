@@ -25,6 +25,8 @@ from batchverify.tables.foreign_child import MAX_COLUMNS, MAX_MEMORY_BYTES, TOO_
 
 #: Digits that a spreadsheet keeps of a number.
 _EXACT_DIGITS = 15
+#: The first number of more digits than that.
+_LONG = 1_000_000_000_000_000
 _EXACT_FLOAT32 = 2**24
 _EXACT_FLOAT64 = 2**53
 _ROWS_A_BATCH = 1_000
@@ -121,7 +123,7 @@ class Exactness:
 
 
 def _is_long(number: int) -> bool:
-    return number >= 10**_EXACT_DIGITS
+    return number >= _LONG
 
 
 def _exactness_of(file: Any) -> dict[int, Exactness]:
@@ -204,7 +206,7 @@ def whole(number: int, *, is_exact: bool) -> Any:
     >>> whole(13800138000, is_exact=True), whole(110101199003071233, is_exact=True), whole(110101199003071200, is_exact=False)
     ({'n': '13800138000'}, '110101199003071233', {'n': '110101199003071200'})
     """
-    return str(number) if is_exact and abs(number) >= 10**_EXACT_DIGITS else {"n": str(number)}
+    return str(number) if is_exact and abs(number) >= _LONG else {"n": str(number)}
 
 
 def floating(number: float) -> Any:
@@ -237,7 +239,7 @@ def decimal(number: Decimal) -> Any:
     ({'n': '1.50'}, '110101199003071233')
     """
     is_whole = number == number.to_integral_value()
-    if abs(number) < 10**_EXACT_DIGITS and (is_whole or len(number.normalize().as_tuple().digits) <= _EXACT_DIGITS):
+    if abs(number) < _LONG and (is_whole or len(number.normalize().as_tuple().digits) <= _EXACT_DIGITS):
         return {"n": f"{number:f}"}
     return f"{number:.0f}" if is_whole else f"{number:f}"
 

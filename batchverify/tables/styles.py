@@ -84,17 +84,17 @@ def _fill(color: str) -> str:
 #: look -> (font, fill or "", number format, alignment). 49 is "@", text; 3 is "#,##0", 4 "#,##0.00".
 _DRAWN: dict[Look, tuple[str, str, int, str]] = {
     Look.PLAIN: (_font(), "", 0, ""),
-    Look.TEXT: (_font(), "", 49, '<alignment vertical="top"/>'),
+    Look.TEXT: (_font(), "", 49, '<alignment vertical="center"/>'),
     Look.HEADER: (_font(bold=True), _fill("E7EBF0"), 49, '<alignment vertical="center" wrapText="1"/>'),
     Look.OUR_HEADER: (_font("FFFFFF", bold=True), _fill("1F4E78"), 49, '<alignment vertical="center" wrapText="1"/>'),
     Look.TITLE: (_font("1F4E78", bold=True, size=14), "", 49, ""),
     Look.HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, ""),
-    Look.NUMBER: (_font(), "", 3, '<alignment horizontal="right" vertical="top"/>'),
-    Look.FIGURE: (_font(), "", 49, '<alignment horizontal="right" vertical="top"/>'),
+    Look.NUMBER: (_font(), "", 3, '<alignment horizontal="right" vertical="center"/>'),
+    Look.FIGURE: (_font(), "", 49, '<alignment horizontal="right" vertical="center"/>'),
     Look.FIGURE_HEADING: (_font("1F4E78", bold=True), _fill("E7EBF0"), 49, '<alignment horizontal="right"/>'),
-    Look.MONEY: (_font(), "", 4, '<alignment horizontal="right" vertical="top"/>'),
-    Look.WRAPPED: (_font(), "", 49, '<alignment vertical="top" wrapText="1"/>'),
-} | {look: (_font(ink), _fill(paper), 49, '<alignment vertical="top"/>') for look, (ink, paper) in _STATUS_COLORS.items()}
+    Look.MONEY: (_font(), "", 4, '<alignment horizontal="right" vertical="center"/>'),
+    Look.WRAPPED: (_font(), "", 49, '<alignment vertical="center" wrapText="1"/>'),
+} | {look: (_font(ink), _fill(paper), 49, '<alignment vertical="center"/>') for look, (ink, paper) in _STATUS_COLORS.items()}
 
 
 def _xf(font: int, fill: int, number_format: int, alignment: str) -> str:

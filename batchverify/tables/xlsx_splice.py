@@ -1,7 +1,7 @@
 """The user's own workbook with our cells beside their rows and our sheets at the end: everything else byte for byte theirs.
 
 The one thing to know: only four small parts and the annotated sheet are changed at all. Of that sheet, rows keep their bytes
-(but for blank cells that become text cells) and get our cells before `</row>`; so formulas, formats, filters, drawings and what we have never heard of stay as they are.
+(but for blank cells that become text cells, and room for our sentences) and get our cells before `</row>`; so formulas, formats, filters, drawings and what we have never heard of stay as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from batchverify.tables.cell_xml import Losses, cell_emitter
 from batchverify.tables.layout import Annotator, Layout
 from batchverify.tables.outcome_cells import OUR_WIDTHS
 from batchverify.tables.package import Package
+from batchverify.tables.row_height import raised_to
 from batchverify.tables.sheet_xml import (
     COLUMN_INDEXES,
     MAX_COLUMNS,
@@ -284,6 +285,9 @@ def _spliced(
             yield insert.nothing(row)
             continue
         texts, styles = annotator.annotate(record, outcome)
+        wrapped, height = annotator.wrapped(texts, styles)
+        if height and (raised := raised_to(row.xml, height)):
+            styles, row = wrapped, row._replace(xml=raised)  # noqa: PLW2901 - the same row, with room for our sentences
         row = text_cells.applied(row, record)  # noqa: PLW2901 - the same row, with what is blank as text
         yield insert.into(row, [texts[index] for index in order], [styles[index] for index in order])
     yield from scan.tail()

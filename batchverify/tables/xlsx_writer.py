@@ -99,8 +99,10 @@ class _DataSheet:
         theirs = [self._looks[Look.TEXT]] * len(self._layout.header)
         for record, outcome in annotated:
             texts, styles = annotator.annotate(record, outcome) if outcome is not None else (blanks, text)
+            looks, height = annotator.wrapped(texts, styles)
             self.last_row = number = record.number
-            yield row_xml(number, self._emit(number, [*self._layout.cells(record), *texts], [*theirs, *styles], self._kept_blank))
+            cells = self._emit(number, [*self._layout.cells(record), *texts], [*theirs, *looks], self._kept_blank)
+            yield row_xml(number, cells, height_points=height)
 
 
 def write_our_sheets(

@@ -48,7 +48,7 @@ def test_each_cell_looks_like_what_it_is():
 def test_a_wrapped_sentence_makes_its_row_higher():
     xml = b"".join(drawn(SHEET, LOOKS, Losses())).decode()
 
-    assert '<row r="3" ht="45" customHeight="1">' in xml
+    assert '<row r="3" ht="48" customHeight="1">' in xml
     assert '<row r="4">' in xml
 
 
@@ -65,7 +65,7 @@ def test_a_list_keeps_damaged_numbers_as_numbers_so_that_they_stay_blocked(tmp_p
 
     xml = target.read_text(encoding="utf-8")
     text = LOOKS[Look.TEXT]
-    assert f'<row r="2" ht="30" customHeight="1"><c r="A2" s="{text}"><v>110101199001010000</v></c><c r="B2" s="{text}"/>' in xml
+    assert f'<row r="2" ht="32" customHeight="1"><c r="A2" s="{text}"><v>110101199001010000</v></c><c r="B2" s="{text}"/>' in xml
     assert rows.area == "A1:Y2"
     assert [path.name for path in tmp_path.iterdir()] == ["part.xml"]
 
