@@ -33,6 +33,7 @@ KEY_FILE = "appcode"
 #: What a file in the current folder may not say.
 _NOT_HERE = frozenset(
     {"endpoint", "balance_endpoint", "home", "app_code", "batchverify_appcode", "alert_urls", "approval"}
+    | {"webhook_hosts", "webhook_secret", "upload_mib"}
     | {"keep_answers_days", "keep_codes_days", "keep_audit_days", "keep_uploads_days"}
     | {"strict", "allow_minors", "asks_per_card_per_day", "asks_per_operator_per_day", "lock_minutes"}
 )
@@ -81,6 +82,9 @@ class Settings(BaseSettings):
     # Each may hold a token, so they are shown nowhere.
     alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), exclude=True)
     approval: bool = False
+    # Whom the page may tell that a job is over, and the secret by which they know it is us.
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16, exclude=True)
 
     keep_answers_days: float = Field(default=30, ge=0, le=36_500)
     keep_codes_days: float = Field(default=180, ge=1, le=36_500)
@@ -102,7 +106,7 @@ class Settings(BaseSettings):
     breaker_pause_seconds: float = Field(default=30, gt=0, le=3600)
     back_off_seconds: float = Field(default=1, gt=0, le=3600)
 
-    @field_validator("alert_urls", mode="before")
+    @field_validator("alert_urls", "webhook_hosts", mode="before")
     @classmethod
     def _several(cls, given: Any) -> Any:
         """In the environment they stand in one line, with spaces between."""

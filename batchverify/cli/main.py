@@ -13,6 +13,7 @@ import click
 from batchverify.cli import options as given_options
 from batchverify.cli.discretion import keep_discreet, told, without_numbers
 from batchverify.cli.keeping import approve, forget, purge
+from batchverify.cli.people import people
 from batchverify.cli.quota import quota
 from batchverify.cli.renewing import rotate
 from batchverify.cli.report import report
@@ -37,6 +38,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(people)
 cli.add_command(quota)
 cli.add_command(report)
 cli.add_command(serve)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchverify.cli import options as given_options
-from batchverify.cli.terminal import home_of, say, start
+from batchverify.cli.terminal import home_of, print_out, say, start
 from batchverify.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ _INTERRUPTED = 130
 )
 @click.option("--sandbox", is_flag=True, help="Ask the built-in sandbox: needs no AppCode, costs nothing.")
 @click.option("--endpoint", help="Another host of the vendor (https; plain http on loopback only).")
+@click.option("--openapi", is_flag=True, help="Print the OpenAPI document of the HTTP API, and serve nothing.")
 @given_options.home_options
-def serve(host: str, port: int, *, no_browser: bool, tls_cert: Path | None, tls_key: Path | None, **given: Any) -> int:
+def serve(
+    host: str, port: int, *, no_browser: bool, tls_cert: Path | None, tls_key: Path | None, openapi: bool, **given: Any
+) -> int:
     """Serve the page and the HTTP API, until Ctrl-C."""
     settings = start(given)
     try:
@@ -41,6 +44,11 @@ def serve(host: str, port: int, *, no_browser: bool, tls_cert: Path | None, tls_
         from batchverify.web.people import People
     except ImportError:
         raise SettingsError(f"The page needs an extra that is not installed: `{INSTALL}`.") from None
+    if openapi:
+        from batchverify.web.http_api import document
+
+        print_out(document())
+        return 0
     people = People(home_of(settings))
     place = serving.place_of(host, port, cert=tls_cert, key=tls_key, people=people)
     from batchverify.desk import Desk

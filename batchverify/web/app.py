@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from batchverify.settings import Settings
 from batchverify.web.access import Access
 from batchverify.web.drawing import STATIC
 from batchverify.web.guard import Guard, Limits, Names
+from batchverify.web.http_api import build_api
 from batchverify.web.pages import (
     acts,
     columns,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 #: Where files come in: as large as the setting says, and everything else is small.
 UPLOAD_PATHS = frozenset({"/upload", "/api/jobs"})
+#: Where lists and exports of the vendor's come in.
+FILE_PATHS = frozenset({"/quota/orders", "/quota/reconcile"})
 _NOT_FOUND = 404
 
 
@@ -52,15 +56,22 @@ def build_app(desk: Desk, access: Access, *, names: Names, limits: Limits | None
     """The application of one server. `names` are those it may be called by."""
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/api", api := build_api()),
         *entering.ROUTES,
         *language.ROUTES,
         *(route for part in (upload, columns, plan, progress, result, rerun, history) for route in part.ROUTES),
         *(route for part in (wallet, usage, reconcile, invoice, settings, doctor, acts) for route in part.ROUTES),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _told, Exception: _bug})
+    api.state.desk = desk
     app.state.desk, app.state.access, app.state.simulated = desk, access, desk.simulated
     inner = Visiting(app, access=access)
-    return Guard(inner, names=names, limits=limits or Limits(upload_paths=UPLOAD_PATHS))
+    return Guard(inner, names=names, limits=limits or limits_of(desk.settings))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How large a file may be, and the form around it."""
+    return Limits(upload_bytes=(settings.upload_mib + 1) << 20, upload_paths=UPLOAD_PATHS, file_paths=FILE_PATHS)
 
 
 async def _told(request: Request, error: Exception) -> Response:

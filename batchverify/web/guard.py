@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 _SHOWN_FRAMES: Final = 12
+_LONGEST_PORT: Final = 5
+_LONGEST_LENGTH: Final = 18
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
 #: No `unsafe-inline`, no other host: a cell that is a script stays a text even where a template forgot to escape it.
@@ -48,19 +50,23 @@ _HEADERS: Final[Mapping[str, str]] = {
 class Limits:
     """How much a body may hold, and how slowly it may come.
 
-    `upload_bytes` counts for `upload_paths` only. A body may pause for `patience_seconds`, and has to bring `least_rate` bytes for
+    `upload_bytes` counts for `upload_paths` only, `file_bytes` for `file_paths`. A body may pause for `patience_seconds`, and has to bring `least_rate` bytes for
     each second after them: whoever drips would hold a connection for ever.
     """
 
     body_bytes: int = _MIB
     upload_bytes: int = 201 * _MIB
     upload_paths: Collection[str] = field(default_factory=frozenset)
+    file_bytes: int = 16 * _MIB
+    file_paths: Collection[str] = field(default_factory=frozenset)
     patience_seconds: float = 20.0
     least_rate: int = 4 * _KIB
 
     def of(self, path: str) -> int:
         """The bytes that a body for a path may have."""
-        return self.upload_bytes if path in self.upload_paths else self.body_bytes
+        if path in self.upload_paths:
+            return self.upload_bytes
+        return self.file_bytes if path in self.file_paths else self.body_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ def split_host(host: str, *, default: int) -> tuple[str, int]:
         name, _, port = host.partition(":")
     elif host.endswith("."):
         name = host[:-1]
-    if port and not (port.isascii() and port.isdigit()):
+    if port and not (port.isascii() and port.isdigit() and len(port) <= _LONGEST_PORT):
         return "", 0
     if not name or any(character in name for character in "/@\\?# \t"):
         return "", 0
@@ -160,7 +166,7 @@ class Guard:
         if not self._is_ours(method, headers, host=hosts[0]):
             return 403, "cross_site", "This was sent by another site's page, not by ours, and was refused. Nothing was sent."
         most = self._limits.of(str(scope["path"]))
-        if (told := headers.get("content-length")) is not None and (not told.isdigit() or int(told) > most):
+        if (told := headers.get("content-length")) is not None and not _is_within(told, most):
             return 413, "too_large", _too_large(most)
         return None
 
@@ -172,6 +178,11 @@ class Guard:
             return site in {None, "same-origin", "none"} or headers.get("sec-fetch-mode") == "navigate"
         origin = headers.get("origin")
         return site in {None, "same-origin", "none"} and origin in {None, f"{self._names.scheme}://{host}"}
+
+
+def _is_within(told: str, most: int) -> bool:
+    """True where a length that was told is one, and no more than that; Python has digits that are no number, and numbers without end."""
+    return told.isascii() and told.isdigit() and len(told) <= _LONGEST_LENGTH and int(told) <= most
 
 
 class BodyError(HTTPException):

@@ -21,6 +21,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -36,6 +37,7 @@ from batchverify.store.home import Home
 from batchverify.web.access import Access
 from batchverify.web.app import build_app
 from batchverify.web.guard import Names
+from batchverify.web.hooks import Hooks
 from batchverify.web.people import ALL_ROLES, People, Person
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -145,7 +147,11 @@ def serve(desk: Desk, place: Place, *, people: People, operator: str, tell: Call
                 open_browser(f"{base}/enter/{access.new_link()}")
 
         server.greet = greet
-        server.run(sockets=[listener])
+        hooks = Hooks(desk, now=lambda: datetime.now(UTC))
+        try:
+            server.run(sockets=[listener])
+        finally:
+            hooks.close()
         return server.left_work
 
 
@@ -167,11 +173,11 @@ class _Server(uvicorn.Server):
         # The desk first: no ask leaves any more from here on, and those who watch see the jobs come to rest.
         self.left_work = any(case.stage.is_under_way for case in self._desk.cases())
         closing = asyncio.get_running_loop().run_in_executor(None, self._desk.close)
-        while not closing.done() and not self.force_exit:
+        while not closing.done():
+            if self.force_exit:
+                self._desk.leave()  # asked twice: nothing more is awaited, and what is in flight is in doubt
             await asyncio.wait({closing}, timeout=0.1)
         await super().shutdown(sockets)
-        if self.force_exit:
-            os._exit(_INTERRUPTED)  # twice asked: nothing more is awaited, and what is in flight is in doubt
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
