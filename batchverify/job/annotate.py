@@ -99,7 +99,8 @@ class Annotation:
             if outcome is not None:
                 if outcome.retry_at is None and outcome.status in _ASKED_IN_VAIN and line.key is not None:
                     outcome = replace(outcome, retry_at=retry.get(line.key))
-                outcome = replace(outcome, row_tag=self._row_tag(line))
+                if not outcome.row_tag:
+                    outcome = replace(outcome, row_tag=self._row_tag(line))
                 self.counts.add(outcome)
                 if self.cost_by is not None:
                     asks = () if line.key is None or line.key in kept else attempts.get(line.key, ())
@@ -137,11 +138,11 @@ class Annotation:
             return replace(outcome_of_blocked(line.question), billed=cost)
         if line.question is None or line.key is None:
             return None
-        outcome = self._of_question(line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
+        outcome = self._of_question(line, line.question, line.key, attempts.get(line.key, ()), holds.get(line.key))
         row = first.get(line.key, line.record.number)
         return outcome if row == line.record.number else as_duplicate(outcome, of_row=row, query=line.question)
 
-    def _of_question(self, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
+    def _of_question(self, line: Line, query: Query, key: bytes, attempts: Sequence[Attempt], hold: Hold | None) -> Outcome:
         attempt = deciding_attempt(attempts, self.scope)
         if attempt is not None and attempt.holds:
             hold = None  # of an earlier run: the question was asked since
@@ -150,7 +151,8 @@ class Annotation:
         if attempt is None or was_cut_short(attempt, attempts):
             return outcome_not_asked(query, code=self.reason or "not_run")
         answer = self._answer_of(key, attempt)
-        outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock)
+        tag = self._row_tag(line)  # here, where most rows come by: to replace one field of an outcome costs as much as to make it
+        outcome = outcome_of_attempt(query, attempt, answer=answer, scope=self.scope, lock=self.lock, row_tag=tag)
         # A 203 of the vendor's stays beside its row with what it cost; until when, the gate has said since.
         return outcome if hold is None else replace(outcome, retry_at=hold.until)
 
