@@ -1,4 +1,4 @@
-"""The parts of README.md that follow from the code, for cog: commands, options, settings, statuses, what the sample gives.
+"""The parts of README.md and SECURITY.md that follow from the code, for cog: commands, options, settings, statuses, what the sample gives.
 
 The one thing to know: options come from the commands themselves and the sample's table from a real run in the sandbox,
 so that neither can say what is not so. Each function gives Markdown.
@@ -87,6 +87,21 @@ def fault_matrix() -> str:
     for danger in Danger:
         names = "<br>".join(f"`{name}`" for name in dict.fromkeys(proof.name for proof in found[danger]))
         lines.append(f"| {danger.fault} | {danger.outcome} | {names} |")
+    return "\n".join(lines)
+
+
+def threats() -> str:
+    """Every threat with what is held against it and the tests that attack it, by what it aims at."""
+    from tests.threats import Area, Threat, guarded  # noqa: PLC0415 - as above
+
+    found = guarded()
+    lines = ["| threat | control | attacked by |", "|---|---|---|"]
+    for area in Area:
+        rows = [threat for threat in Threat if threat.area is area]
+        lines += [f"| **{area.value}** | | |"] if rows else []
+        for threat in rows:
+            names = "<br>".join(f"`{name}`" for name in dict.fromkeys(proof.name for proof in found[threat]))
+            lines.append(f"| {_cell(threat.threat)} | {_cell(threat.control)} | {names} |")
     return "\n".join(lines)
 
 

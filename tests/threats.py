@@ -38,7 +38,7 @@ class Threat(Enum):
     LOGS = (
         Area.LEAKS,
         "Names, numbers or the AppCode in logs, messages, notifications or `--json`",
-        "own exceptions without the cause, a redactor on every handler, rows instead of values, loggers of libraries off",
+        "own exceptions without the cause, rows instead of values; a log has what this package logs, and of errors class and place",
     )
     TRACEBACKS = (
         Area.LEAKS,
@@ -129,6 +129,31 @@ class Threat(Enum):
         Area.INPUTS,
         "CVN, expiry date or password in the sheet",
         "the file is refused: they may not be stored or passed on",
+    )
+    REBINDING = (
+        Area.PAGE,
+        "A stranger's name is pointed at 127.0.0.1, and a script of theirs reads the page",
+        "the Host header must name this server",
+    )
+    CROSS_SITE = (
+        Area.PAGE,
+        "Another site's form or frame acts for whoever is logged in",
+        "Origin and Sec-Fetch-Site, a mark of the session in every form, SameSite=Strict, no frames",
+    )
+    UNINVITED = (
+        Area.PAGE,
+        "Another user of the machine opens the page",
+        "a link that lets in once, of 256 random bits; nothing without its session",
+    )
+    SCRIPTS = (
+        Area.PAGE,
+        "A name, a header or a sheet is a script",
+        "templates escape everything, and the policy runs no script but the page's own files",
+    )
+    HOSTILE_FORMS = (
+        Area.PAGE,
+        "A request without end, without measure or in no form",
+        "length, time and parts are bounded before anything is read; a file streams into the desk and nowhere else",
     )
     ENDPOINTS = (
         Area.NETWORK,

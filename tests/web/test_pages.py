@@ -11,6 +11,7 @@ from batchverify.desk import Desk
 from batchverify.web.people import Role
 from tests.builders import a_row, a_sheet, read_rows, rows
 from tests.protected import protect
+from tests.threats import guards
 from tests.web.reader import Reader, settings_of
 
 
@@ -139,6 +140,7 @@ def test_a_protected_workbook_is_asked_for_its_password_and_a_result_gets_one(re
     assert reader.desk.case(case).options.delivery.protect
 
 
+@guards("scripts")
 def test_names_headers_and_sheets_that_are_scripts_are_shown_as_text(reader, tmp_path):
     script = "<script>alert(1)</script>"
     people = [{**one, script: script} for one in rows(3)]
