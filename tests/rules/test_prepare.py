@@ -10,6 +10,7 @@ from stdnum.cn import ric
 
 from batchverify.model import Blocked, CheckLevel, Field, NumberCell, OddCell, Product, Query
 from batchverify.rules.prepare import BLOCK_CODES, FIELDS, WEIGHTS, CheckPolicy, Weight, auto_product, prepare
+from tests.threats import guards
 
 TODAY = date(2026, 11, 24)
 NAME, ID, CARD, MOBILE = "张三", "110101199003070011", "6217000000000000004", "13800138000"
@@ -178,6 +179,7 @@ def test_15_digits_are_converted_only_when_that_is_allowed():
     assert look({Field.ID_CARD: "110101900307999"}, upgrade_15=True) == Blocked(code="id_15_digits", at=Field.ID_CARD)
 
 
+@guards("minors")
 def test_minors_are_asked_about_only_when_that_is_allowed():
     field, minor = EARNS["minor"]
 

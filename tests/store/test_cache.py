@@ -149,7 +149,7 @@ def test_a_key_comes_back_as_it_went_in(cache):
     assert list(cache._store) == [an_attempt().key]
 
 
-@guards("sealed")
+@guards("sealed", "planted-files")
 def test_an_entry_that_was_changed_moved_or_cut_is_a_miss(cache):
     cache.put_many([an_attempt(1), an_attempt(2), an_attempt(3), an_attempt(4)])
     entries = {number: cache._store.get(an_attempt(number).key) for number in range(1, 5)}
