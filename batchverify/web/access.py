@@ -107,7 +107,7 @@ class Tries:
 class Access:
     """The doors of one server. `local` is who comes in by the link, None where only users do; `clock` is monotonic, in seconds.
 
-    `tell` shows a new link to whoever sees the terminal.
+    `tell` shows a new link to whoever sees the terminal. `closing` is set when the server ends: whoever looks on is sent away.
     """
 
     people: People
@@ -116,6 +116,7 @@ class Access:
     is_secure: bool = False
     port: int = 0
     tell: Callable[[str], None] | None = None
+    closing: threading.Event = field(default_factory=threading.Event)
     _links: dict[str, float] = field(default_factory=dict, init=False)
     _sessions: dict[str, Session] = field(default_factory=dict, init=False)
     _told: float = field(default=-math.inf, init=False)

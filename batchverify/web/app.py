@@ -63,7 +63,7 @@ def build_app(desk: Desk, access: Access, *, names: Names, limits: Limits | None
         *(route for part in (wallet, usage, reconcile, invoice, settings, doctor, acts) for route in part.ROUTES),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _told, Exception: _bug})
-    api.state.desk = desk
+    api.state.desk, api.state.access = desk, access
     app.state.desk, app.state.access, app.state.simulated = desk, access, desk.simulated
     inner = Visiting(app, access=access)
     return Guard(inner, names=names, limits=limits or limits_of(desk.settings))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -33,21 +34,23 @@ async def live_stream(
 ) -> EventSourceResponse:
     """Stream how a case goes, as events `live`, until it is over. `shape` says it in the words of whoever reads."""
     seen = request.headers.get("last-event-id", "")
-    return EventSourceResponse(_events(desk, case_id, shape, seen=seen), ping=_HEARTBEAT_SECONDS)
+    return EventSourceResponse(_events(request, desk, case_id, shape, seen=seen), ping=_HEARTBEAT_SECONDS)
 
 
 async def _events(
-    desk: Desk, case_id: str, shape: Callable[[Live], Mapping[str, Any]], *, seen: str
+    request: Request, desk: Desk, case_id: str, shape: Callable[[Live], Mapping[str, Any]], *, seen: str
 ) -> AsyncIterator[ServerSentEvent]:
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
     def told(changed_id: str) -> None:
         if changed_id == case_id:
-            loop.call_soon_threadsafe(changed.set)
+            with suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(changed.set)
 
     end = desk.subscribe(told)
     try:
-        while True:
+        # Whoever was taken out, or has logged out elsewhere, is told nothing more.
+        while not request.app.state.access.closing.is_set() and await run_in_threadpool(request.state.is_still_in):
             changed.clear()
             live = await run_in_threadpool(desk.live, case_id)
             if str(live.version) != seen:

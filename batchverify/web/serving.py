@@ -136,7 +136,7 @@ def serve(desk: Desk, place: Place, *, people: People, operator: str, tell: Call
         base = f"{place.scheme}://{_spelled(_called(place))}:{port}"
         access.tell = lambda link: tell(f"{base}/enter/{link}")
         names = Names(names=place.names, port=port if place.is_local else None, scheme=place.scheme)
-        server = _Server(_config(place, build_app(desk, access, names=names)), desk)
+        server = _Server(_config(place, build_app(desk, access, names=names)), desk, access)
 
         def greet() -> None:
             if local is None:
@@ -158,9 +158,10 @@ def serve(desk: Desk, place: Place, *, people: People, operator: str, tell: Call
 class _Server(uvicorn.Server):
     """uvicorn, whose signals are ours: it would raise them again at the end, and leave the desk out."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, desk: Desk, access: Access) -> None:
         super().__init__(config)
         self._desk = desk
+        self._access = access
         self.greet: Callable[[], None] = lambda: None
         self.left_work = False
 
@@ -172,6 +173,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # The desk first: no ask leaves any more from here on, and those who watch see the jobs come to rest.
         self.left_work = any(case.stage.is_under_way for case in self._desk.cases())
+        self._access.closing.set()
         closing = asyncio.get_running_loop().run_in_executor(None, self._desk.close)
         while not closing.done():
             if self.force_exit:

@@ -41,16 +41,22 @@ class Visiting:
         request = Request(scope)
         headers, path = request.headers, str(scope["path"])
         session: Session | None = None
-        if (told := headers.get("authorization")) is not None:
+        told, cookie = headers.get("authorization"), request.cookies.get(self._access.cookie, "")
+        if told is not None:
             person = self._access.bearer(told)
         else:
-            session = self._access.session(request.cookies.get(self._access.cookie, ""))
+            session = self._access.session(cookie)
             person = session.person if session is not None else None
+
+        def is_still_in() -> bool:
+            return (self._access.session(cookie) if told is None else self._access.bearer(told)) is not None
+
         scope["state"] = {
             **scope.get("state", {}),
             "person": person,
             "csrf": session.csrf if session is not None else "",
             "can_leave": session is not None,
+            "is_still_in": is_still_in,
         }
         if person is None and not _is_open(path):
             await _show_the_door(scope, receive, send)
