@@ -16,12 +16,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from batchverify.model import Secret
 from batchverify.sandbox.bill import question_digest
+from batchverify.web.people import People, Role
 from batchverify.words import Lang
 from tests.campaigns.people import Person, person, write_sheet
 from tests.campaigns.processes import Desk, VendorProcess, wait_until
 from tests.threats import guards
-from tests.web.browsing import Server, Visit, a_browser, a_visit
+from tests.web.browsing import Server, Visit, a_browser, a_certificate, a_visit
 
 pytestmark = pytest.mark.slow
 
@@ -309,6 +311,7 @@ def test_no_page_shuts_anybody_out(browser, server, vendor, let_in, sheet, lang,
 
     def look(visit: Visit, name: str) -> None:
         answer = axe.run(visit.page, options={"resultTypes": ["violations"]}).response
+        assert answer["passes"], name
         found.update(
             {
                 (name, one["id"]): [node["html"] for node in one["nodes"]]
@@ -358,3 +361,38 @@ _PLACES = (
     "/doctor",
     "/acts",
 )
+
+
+def test_of_two_people_over_tls_one_prepares_and_the_other_approves(browser, vendor, sheet, tmp_path):
+    vendor.post("reset", {})
+    certificate, key = a_certificate(tmp_path)
+    desk = Desk(folder=tmp_path, vendor=vendor, environment={"BATCHVERIFY_APPROVAL": "true"})
+    desk.home.mkdir(mode=0o700)
+    people = People(desk.home)
+    people.add("李雷", Secret("prepares-a-lot"), {Role.PREPARE})
+    people.add("韩梅梅", Secret("approves-a-lot"), {Role.APPROVE})
+    server = Server(desk, "--tls-cert", str(certificate), "--tls-key", str(key))
+    assert server.base.startswith("https://127.0.0.1:")
+    try:
+        with a_visit(browser, server) as preparer, a_visit(browser, server, lang=Lang.ZH) as approver:
+            preparer.log_in("李雷", "prepares-a-lot")
+            case = preparer.begin(sheet(2), go="confirm.go_approval")
+            preparer.arrive("confirm")
+            expect(preparer.page.get_by_text(preparer.say("confirm.own"))).to_be_visible()
+            expect(preparer.button("confirm.approve")).to_have_count(0)
+            assert vendor.total() == 0
+
+            approver.log_in("韩梅梅", "approves-a-lot")
+            approver.go(f"/jobs/{case}")
+            approver.arrive("confirm")
+            approver.press("confirm.approve")
+            approver.finish()
+            expect(approver.link("result.download")).to_have_count(0)  # the approver's role does not take data home
+            preparer.go(f"/jobs/{case}")
+            preparer.arrive("result")
+            expect(preparer.link("result.download").first).to_be_visible()
+            approver.go("/acts")
+            expect(approver.page.get_by_role("row", name=re.compile("韩梅梅.*审批通过"))).to_be_visible()
+    finally:
+        server.close()
+    assert vendor.bill()["billed"] == 2
