@@ -30,6 +30,8 @@ LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
 MODES = ("light", "dark")
 #: A vendor who fails is asked again soon, or nobody would wait for the pictures.
 QUICK = {"back_off_seconds": "0.1", "breaker_pause_seconds": "0.5"}
+#: A page that is as wide as this scrolls down only.
+NARROWEST = 320
 WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
 #: What the sandbox says to a card, and how many such people there are in a sheet.
 VERDICTS = {"00": 58, "02": 9, "09": 4, "10": 2, "13": 3, "52": 2, "53": 3, "56": 1, "99": 3}
@@ -167,6 +169,10 @@ def pictures(browser: Browser, link: str, *, work: Path, to: Path, only: str) ->
                         seen.wait_for_timeout(1500 if "progress" in name else 50)
                         seen.screenshot(path=path, full_page=True)
                         yield path
+                        seen.set_viewport_size({"width": min(size["width"], NARROWEST), "height": size["height"]})
+                        if seen.evaluate("document.scrollingElement.scrollWidth") > NARROWEST:
+                            print(f"{place} scrolls sideways in {NARROWEST} pixels.")  # noqa: T201
+                        seen.set_viewport_size(size)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from batchverify.web.pages.doors import Form, case_of, desk_of, door, say, see
 from batchverify.web.pages.history import cost_text
 from batchverify.web.sending import file_sent
 from batchverify.words import Lang, message
-from batchverify.words.page import page_text
+from batchverify.words.page import PAGE, page_text
 from batchverify.words.page.actions import page_action
 
 if TYPE_CHECKING:
@@ -251,7 +251,9 @@ def _reason(case: Case, lang: Lang) -> str:
     """Why the run stopped early, and what to do."""
     if not case.reason:
         return ""
-    return ("" if lang is Lang.ZH else " ").join(filter(None, (message(case.reason, lang), page_action(case.reason, lang))))
+    key = f"reason.{case.reason}"
+    said = page_text(key, lang) if key in PAGE else message(case.reason, lang)
+    return ("" if lang is Lang.ZH else " ").join(filter(None, (said, page_action(case.reason, lang))))
 
 
 def _downloads(request: Request, offered: Sequence[Download]) -> list[Mapping[str, Any]]:

@@ -28,7 +28,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "settings.checks_block": ("block: hold back what cannot be right", "拦截：肯定有误的不发送"),
     "settings.checks_warn": ("warn: send all that can be sent", "提示：可发送的均发送"),
     "settings.checks_off": ("off: send all", "关闭：全部发送"),
-    "settings.allow_minors": ("Allow people under 18", "允许未满 18 岁的人员"),
+    "settings.allow_minors": ("Allow people under 14", "允许未满 14 周岁的人员"),
     "settings.reuse_days_matched": ("Reuse matching answers for, days", "“一致”结果复用天数"),
     "settings.reuse_days_other": ("Reuse other answers for, days", "其他结果复用天数"),
     "settings.unit_price": ("Price of an ask, yuan, where no package says it", "每次调用单价（元），套餐未注明时使用"),

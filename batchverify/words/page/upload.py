@@ -20,8 +20,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "upload.drop": ("Drop the file here", "将文件拖到此处"),
     "upload.or": ("or choose it:", "或选择文件："),
     "upload.limits": (
-        "xlsx, xlsm, xls, et, xlsb, ods, csv, tsv or txt, at most {mib} MiB and about a million rows. Protected workbooks are asked for their password.",
-        "支持 xlsx、xlsm、xls、et、xlsb、ods、csv、tsv、txt；不超过 {mib} MiB，约一百万行。加密的工作簿会在下一步询问密码。",
+        "xlsx, xlsm, xls, et, xlsb, ods, csv, tsv, txt or parquet, at most {mib} MiB and about a million rows. Protected workbooks are asked for their password.",
+        "支持 xlsx、xlsm、xls、et、xlsb、ods、csv、tsv、txt、parquet；不超过 {mib} MiB，约一百万行。加密的工作簿会在下一步询问密码。",
     ),
     "upload.go": ("Upload and look at the columns", "上传并核对列"),
     "upload.sending": ("Uploading… {percent} %", "正在上传… {percent}%"),
