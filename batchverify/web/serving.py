@@ -44,7 +44,6 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 #: How long open answers (a download, progress) may take to their end.
 _GOODBYE_SECONDS = 3
 _MOST_CONNECTIONS = 200
-_HEAD_SECONDS = 20.0
 _INTERRUPTED = 130
 
 
@@ -210,6 +209,7 @@ def _signals() -> list[signal.Signals]:
 class _Patient(H11Protocol):
     """A connection that is given up when the head of a request does not come: nothing else looks at the time before a route."""
 
+    head_seconds = 20.0
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -229,7 +229,7 @@ class _Patient(H11Protocol):
         if is_answering:
             self._rest()
         elif self._waiting is None:
-            self._waiting = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+            self._waiting = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def _rest(self) -> None:
         if self._waiting is not None:
