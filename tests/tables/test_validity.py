@@ -58,7 +58,7 @@ def test_a_workbook_of_ours_has_no_fault(kind, tmp_path):
     assert faults(result) == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in WRITERS if WRITERS[kind].suffix in ("xlsx", "xlsm")])
+@pytest.mark.parametrize("kind", ["openpyxl, rows as they come", "pandas by xlsxwriter"])
 def test_a_result_in_the_users_workbook_has_no_fault_that_the_workbook_had_not(kind, tmp_path):
     """Also where the result is the input of the next one, in another language."""
     lines, _ = sheet_of(random.Random(4), typed=True, rare=True)
