@@ -6,6 +6,7 @@ import os
 import re
 from datetime import UTC, datetime
 from html import unescape
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,12 @@ def reader(office) -> Reader:
 @pytest.fixture
 def verified(sandbox, home, tmp_path):
     """Verify people at the command line, on the same home: `verified(5, True, False)` loses two answers, of which one was billed."""
-    desk = CommandDesk(folder=tmp_path, home=home, endpoint=sandbox.endpoint)
+    desk, first = CommandDesk(folder=tmp_path, home=home, endpoint=sandbox.endpoint), count(1, 100)
 
-    def verify(number: int, *billed: bool):
+    def verify(number: int, *billed: bool, lost: bool = False):
         rules = [Rule(fault=Fault.RESET_AFTER, at=(at,), billed=one) for at, one in enumerate(billed, 2)]
-        sandbox.vendor.script_faults(*rules)
-        result = desk.verify(rows(number))
+        sandbox.vendor.script_faults(*([Rule(fault=Fault.RESET_AFTER, billed=False)] if lost else rules))
+        result = desk.verify(rows(number, first=next(first)))
         sandbox.vendor.script_faults()
         return result
 
@@ -215,28 +216,26 @@ def test_usage_is_shown_and_exported_as_the_command_line_does(reader, verified, 
     assert reader.get("/quota/usage.exe").status_code == 422
 
 
-def test_of_many_windows_a_hundred_are_on_a_page(reader, verified, sandbox, office):
-    verified(1)
-    page = reader.get("/quota/usage?at=999999999999")
-    assert len(cell_rows(page)) == 2
+def test_the_table_goes_on_where_it_ended(reader, verified):
+    verified(3, True)
+    whole = cell_rows(reader.get("/quota/usage?by=status"))
+    rest = reader.get("/quota/usage?by=status&at=1")
+
+    assert [line[0] for line in whole] == ["matched", "in_doubt", "In all"]
+    assert cell_rows(rest) == whole[1:]
+    assert 'href="/quota/usage?by=status&amp;at=0"' in rest.text
+    assert cell_rows(reader.get("/quota/usage?by=status&at=999999999999")) == whole
 
 
-def test_reconciling_shows_first_and_writes_what_was_shown(reader, verified, export):
-    job = verified(5, True, False).job
+def test_where_only_the_number_is_known_nothing_is_decided(reader, verified, export):
+    verified(5, True, False)
     reader.get("/quota/reconcile")
     shown = send(reader, "/quota/reconcile", {"saved_at": "2026-11-24T10:50"}, export())
 
-    assert "Still in doubt 2" in text_of(shown) or "Nothing is changed yet." in text_of(shown)
-    ledger_before = reader.get("/quota/usage")
-    assert cell_rows(ledger_before)[-1][1:3] == ["3", "2"]
-
-    waiting = reader.form_of(shown).get("comparison")
-    if waiting:
-        written = reader.post("/quota/reconcile/write", {"comparison": waiting})
-        assert "Written into the ledger." in text_of(written)
-        assert f"batchverify resume {job}" in text_of(written)
-    gone = reader.post("/quota/reconcile/write", {"comparison": waiting or "x"})
-    assert "no longer kept" in text_of(gone)
+    assert "Still in doubt 2" in text_of(shown)
+    assert "How many of those in doubt were billed is known, but not which." in text_of(shown)
+    assert "comparison" not in reader.form_of(shown)
+    assert cell_rows(reader.get("/quota/usage"))[-1][1:3] == ["3", "2"]
 
 
 def test_asks_that_were_all_free_are_freed_on_the_page_and_the_job_goes_on(reader, verified, export):
@@ -256,15 +255,29 @@ def test_asks_that_were_all_free_are_freed_on_the_page_and_the_job_goes_on(reade
     assert "Nothing in doubt was billed." in text_of(usage)
 
 
-def test_what_has_changed_since_it_was_shown_is_not_written(reader, verified, export):
+def test_what_has_changed_since_it_was_shown_is_not_written(reader, verified, export, sandbox):
     verified(5, False)
     reader.get("/quota/reconcile")
-    first, second = (send(reader, "/quota/reconcile", {"saved_at": "2026-11-24T10:50"}, export()) for _ in range(2))
-    reader.post("/quota/reconcile/write", {"comparison": reader.form_of(first)["comparison"]})
-    late = reader.post("/quota/reconcile/write", {"comparison": reader.form_of(second)["comparison"]})
+    shown = send(reader, "/quota/reconcile", {"saved_at": "2026-11-24T10:50"}, export())
+    verified(1, lost=True)
+    refused = reader.post("/quota/reconcile/write", {"comparison": reader.form_of(shown)["comparison"]})
 
+    assert "The ledger has changed since this was shown" in text_of(refused)
+    assert cell_rows(reader.get("/quota/usage"))[-1][1:3] == ["4", "2"]
+
+
+def test_what_was_written_already_is_written_once(reader, verified, export):
+    verified(5, False)
+    reader.get("/quota/reconcile")
+    first, *others = (send(reader, "/quota/reconcile", {"saved_at": "2026-11-24T10:50"}, export()) for _ in range(9))
+    oldest = reader.post("/quota/reconcile/write", {"comparison": reader.form_of(first)["comparison"]})
+    assert "no longer kept" in text_of(oldest)
+    assert len(list((reader.desk.home / "tmp").rglob("*.csv"))) == 8
+
+    for page, freed in zip(others[:2], ("1", "0"), strict=True):
+        written = reader.post("/quota/reconcile/write", {"comparison": reader.form_of(page)["comparison"]})
+        assert f"Decided: not billed {freed}" in text_of(written)
     assert cell_rows(reader.get("/quota/usage"))[-1][1:3] == ["4", "0"]
-    assert late.status_code in {200, 422}
 
 
 def test_an_export_is_refused_where_its_time_or_the_export_itself_is_missing(reader, verified, export, tmp_path):
