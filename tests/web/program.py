@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
 from batchverify.desk import Desk
 from batchverify.model import Secret
@@ -24,6 +25,8 @@ from batchverify.web.people import ALL_ROLES, People, Person, Role
 HOST = "127.0.0.1:8765"
 BASE = f"http://{HOST}"
 PASSWORD = "correct horse battery"
+#: Quick where a test is not about how long a guess takes.
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Clock:
@@ -40,7 +43,7 @@ class Site:
     """A desk that is served, without a socket. `links` are those that were shown in its terminal."""
 
     def __init__(self, desk: Desk, *, limits: Limits | None = None, local: bool = True) -> None:
-        self.desk, self.clock, self.people = desk, Clock(), People(desk.home)
+        self.desk, self.clock, self.people = desk, Clock(), People(desk.home, hasher=QUICK)
         self.links: list[str] = []
         person = Person(name="王芳", roles=ALL_ROLES) if local else None
         self.access = Access(people=self.people, clock=self.clock, local=person, port=8765, tell=self.links.append)

@@ -130,8 +130,16 @@ def test_a_method_nobody_needs_is_refused(site, method):
 @guards("hostile-forms")
 @pytest.mark.parametrize(
     "path",
-    ["/static/../people.py", "/static/%2e%2e/people.py", "/static/..%2f..%2fsettings.py", "/static//etc/passwd", "/static/%00"]
-    + ["/jobs/..%2f..%2fpeople.json/result", "/jobs/%2e%2e/downloads/all", "/api/jobs/..%2f..%2fpeople.json"],
+    [
+        "/static/../people.py",
+        "/static/%2e%2e/people.py",
+        "/static/..%2f..%2fsettings.py",
+        "/static//etc/passwd",
+        "/static/%00",
+        "/jobs/..%2f..%2fpeople.json/result",
+        "/jobs/%2e%2e/downloads/all",
+        "/api/jobs/..%2f..%2fpeople.json",
+    ],
 )
 def test_a_path_that_climbs_finds_nothing(site, path):
     cookies = site.entered()
