@@ -325,7 +325,8 @@ class Desk:
     def unmask(self, name: str, *, row: int, field: Field, operator: str) -> str:
         """What stands in one cell. That somebody looked is written down before it is shown."""
         case = self.case(name)
-        text = cell_of(self._room.path_of(case), case.options, self._room.session(case), row=row, field=field)
+        options = self._room.options_of(case)
+        text = cell_of(self._room.path_of(case), options, self._room.session(case), row=row, field=field)
         self._room.note("unmasked", operator=operator, case=case, note=f"row {row}, {field}")
         return text
 

@@ -73,6 +73,12 @@ class Room:
     def home(self) -> Path:
         return home_folder(self.settings.home)
 
+    def options_of(self, case: Case) -> Options:
+        """How a case was asked, once it was: a corrected file may be read by the columns of what it corrects."""
+        if case.job is None:
+            return case.options
+        return Options.from_json(self.ledger.job(case.job).spec.options)
+
     def path_of(self, case: Case) -> Path:
         """Where the sheet of a case lies. Its name is resolved, for the ledger writes it down."""
         return (self.shelf.folder(case.id).files / case.name).resolve()

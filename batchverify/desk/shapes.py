@@ -114,7 +114,7 @@ class Case:
     result: str = ""
     done: int = 0
     seconds: float = 0.0
-    notify: str = ""
+    notify: str = field(default="", repr=False)
     is_told: bool = False
     idempotency_key: str = field(default="", repr=False)
     version: int = 1

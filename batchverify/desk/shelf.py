@@ -7,7 +7,6 @@ process has erased is gone here at once.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +24,7 @@ class Shelf:
         self.folders = folders
         self.turn = threading.Condition(threading.RLock())
         self._now = now
-        self._ticks: defaultdict[str, int] = defaultdict(int)
+        self._ticks: dict[str, int] = {}
         self._told: list[Callable[[str], None]] = []
 
     def folder(self, name: str) -> CaseFolder:
@@ -82,12 +81,12 @@ class Shelf:
 
     def version(self, name: str) -> int:
         """A number that is another one after each change of a case, and of how it goes."""
-        return self._ticks[name] + 1
+        return self._ticks.get(name, 0) + 1
 
     def tell(self, name: str) -> None:
         """Say that something about a case is new."""
         with self.turn:
-            self._ticks[name] += 1
+            self._ticks[name] = self._ticks.get(name, 0) + 1
             self.turn.notify_all()
             told = list(self._told)
         for callback in told:

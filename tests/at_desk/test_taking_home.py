@@ -7,12 +7,12 @@ import pytest
 
 from batchverify.desk.room import Bystander
 from batchverify.errors import InputError
-from batchverify.job import Bounds, Options, Session, run_file
+from batchverify.job import Bounds, Options, Reading, Session, run_file
 from batchverify.job.checking import check_report
 from batchverify.job.options import Delivery
 from batchverify.model import Field, RowStatus, Secret
 from batchverify.words import Lang
-from tests.builders import a_row, a_sheet, read_rows, rows
+from tests.builders import a_card, a_row, a_sheet, read_rows, rows
 
 PEOPLE = [*rows(3), a_row(4, verdict="02"), a_row(5, idCard="110101199003070012"), a_row(1)]
 
@@ -176,6 +176,23 @@ def test_one_sheet_uploaded_twice_is_one_job_and_each_has_its_own_result(office)
     assert office.desk.report(second.id, "json").is_file()
     with pytest.raises(InputError, match=r"Every row of 乙\.csv has its final status"):
         office.desk.rerun_plan(second.id)
+
+
+def test_a_cell_of_a_corrected_file_is_read_by_the_columns_of_its_origin(office):
+    people = [a_row(number, 备用卡号=a_card(number + 70)) for number in (1, 2)]
+    case = office.upload(people)
+    options = office.desk.first_options()
+    office.desk.choose(case.id, replace(options, reading=Reading(mapping={Field.ACCOUNT_NO: "备用卡号"})))
+    office.confirm(case)
+    office.rest(case)
+
+    corrected = office.upload([*people, a_row(3, 备用卡号=a_card(73))], origin=case.id)
+    office.confirm(corrected)
+    office.rest(corrected)
+
+    assert office.desk.unmask(corrected.id, row=4, field=Field.ACCOUNT_NO, operator="王芳") == a_card(73)
+    assert office.desk.rows(corrected.id, row=4).rows[0].fields[Field.ACCOUNT_NO][-4:] == a_card(73)[-4:]
+    assert office.sandbox.bill.total() == 3
 
 
 def test_a_cell_that_is_not_there_is_told(office):
