@@ -17,7 +17,7 @@ from starlette.routing import Route
 from batchverify.desk import PasswordNeeded, Stage
 from batchverify.errors import InputError
 from batchverify.job import Mandate, Plan, Problem
-from batchverify.model import RowStatus
+from batchverify.model import Field, RowStatus
 from batchverify.rules.balance import BalanceWarning
 from batchverify.rules.prices import yuan
 from batchverify.web.drawing import language_of, page, when_text
@@ -74,7 +74,7 @@ def show(request: Request, form: Form) -> Response:
         plan=plan,
         price=yuan(plan.unit_price),
         counts=counts_of(plan),
-        columns=plan.columns.items(),
+        columns=[(one, plan.columns[one]) for one in Field if one in plan.columns],
         packages=plan.mix.packages if plan.to_buy else (),
         left_over=plan.mix.asks - plan.to_buy,
         groups=groups_of(plan, lang),

@@ -60,6 +60,7 @@ function upload(form) {
     state.hidden = false;
     request.send(new FormData(form));
   });
+  addEventListener("pageshow", (event) => { if (event.persisted) { button.disabled = false; state.hidden = true; } });
 }
 
 // A form that takes a while is sent once.
@@ -74,7 +75,13 @@ function once(form) {
       if (form.dataset.once) button.textContent = form.dataset.once;
     });
   });
-  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  // Whoever comes back to the page may send it again.
+  const words = all(form, "button").map((button) => button.textContent);
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    delete form.dataset.sent;
+    all(form, "button").forEach((button, place) => { button.disabled = false; button.textContent = words[place]; });
+  });
 }
 
 // The button carries the price of the cap.
