@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batchverify.desk import Desk
-from batchverify.model import CheckLevel
+from batchverify.model import CheckLevel, Field
 from batchverify.rules.windows import window_of
 from batchverify.sandbox import Fault, Rule
 from batchverify.settings import load_settings
@@ -305,7 +305,11 @@ def test_somebody_elses_asks_are_an_alarm(reader, verified, export):
 
 def test_settings_are_kept_in_the_home_and_hold_at_once(reader, home, office):
     form = reader.form_of(reader.get("/settings")) | {"checks": "warn", "lang": "zh"}
-    done = reader.post("/settings", form | {"operator": "李雷", "qps": "7.5", "unit_price": "0.1600", "allow_minors": "1"})
+    done = reader.post(
+        "/settings",
+        form
+        | {"operator": "李雷", "qps": "7.5", "asks_per_operator_per_day": "500", "unit_price": "0.1600", "allow_minors": "1"},
+    )
 
     assert done.headers["location"] == "/settings?done=saved"
     assert "Saved." in text_of(reader.get("/settings?done=saved"))
@@ -316,16 +320,20 @@ def test_settings_are_kept_in_the_home_and_hold_at_once(reader, home, office):
     assert (kept.checks, kept.lang, kept.concurrency) == (CheckLevel.WARN, "zh", 50)
     assert sorted((home / "config.toml").read_text("utf-8").splitlines()) == [
         "allow_minors = true",
+        "asks_per_operator_per_day = 500",
         'checks = "warn"',
         'lang = "zh"',
         'operator = "李雷"',
         "qps = 7.5",
         'unit_price = "0.1600"',
     ]
-    assert office.acts()[0].note == "lang, operator, checks, allow_minors, unit_price, qps"
+    assert office.acts()[0].note == "lang, operator, checks, allow_minors, unit_price, qps, asks_per_operator_per_day"
 
-    reader.post("/settings", reader.form_of(reader.get("/settings")) | {"checks": "warn", "lang": "auto"})
+    reader.post(
+        "/settings", reader.form_of(reader.get("/settings")) | {"checks": "warn", "lang": "auto", "asks_per_operator_per_day": ""}
+    )
     assert office.settings.lang is None
+    assert office.settings.asks_per_operator_per_day is None
     assert not office.settings.allow_minors
 
 
@@ -401,6 +409,21 @@ def test_activity_is_listed_filtered_and_exported(reader, tmp_path):
     assert '"\'=<b>名单.csv"' in table or "'=_b_名单.csv" in table
     assert reader.get("/acts.xlsx").content.startswith(b"PK")
     assert reader.get("/acts.pdf").status_code == 422
+
+
+def test_what_an_act_was_about_is_told_in_the_readers_words(reader, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("姓名,身份证号,银行卡号\n张三,110101199001010015,6217000000000006\n", "utf-8")
+    case = reader.ended(path)
+    reader.desk.unmask(case, row=2, field=Field.ID_CARD, operator="王芳")
+
+    newest = cell_rows(reader.get("/acts", accept_language="zh"))
+    assert newest[0][1:] == ["王芳", "查看单个明文", "people.csv", "第 2 行, 身份证号"]
+    ended, confirmed, planned = (next(line[-1] for line in newest if line[2] == act) for act in ("结束", "确认", "生成计划"))
+    assert ended.startswith("已完成")
+    assert re.fullmatch("计划 [0-9a-f]+，最多 1 次", confirmed)
+    assert re.fullmatch("计划 [0-9a-f]+，1 次", planned)
+    assert "服务器" in [line[1] for line in newest]
 
 
 def test_every_act_has_words():

@@ -64,6 +64,7 @@ GROUPS: Final[Mapping[str, Sequence[Entry]]] = {
         Entry(name="qps", kind="number"),
         Entry(name="concurrency", kind="whole"),
         Entry(name="asks_per_card_per_day", kind="whole"),
+        Entry(name="asks_per_operator_per_day", kind="maybe"),
     ),
 }
 
@@ -129,7 +130,7 @@ def forget_app_code(request: Request, form: Form) -> Response:
 def _shown(entry: Entry, settings: Any, fixed: Mapping[str, str]) -> dict[str, Any]:
     value = _value(entry, settings)
     if value is None:
-        value = "auto"
+        value = "auto" if entry.kind == "choice" else ""
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
     return {"entry": entry, "value": value, "fixed": fixed.get(entry.name, "")}
@@ -158,7 +159,9 @@ def _told(request: Request, entry: Entry, form: Form) -> Any:
         case "yuan":
             if (amount := yuan_in(text)) is not None:
                 return str(amount)
-        case "whole" if text.isascii() and text.isdecimal():
+        case "maybe" if not text:
+            return None
+        case "whole" | "maybe" if text.isascii() and text.isdecimal():
             return int(text)
         case "number" if text.isascii() and text.replace(".", "", 1).isdecimal():
             return float(text)

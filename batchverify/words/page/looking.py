@@ -55,6 +55,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "doctor.sandbox_ledger_chains": ("Sandbox, its chains", "沙箱台账记录链"),
     "doctor.sandbox_ledger_key": ("Sandbox, its key", "沙箱台账密钥"),
     "doctor.sandbox_ledger_report_key": ("Sandbox, key that signs reports", "沙箱报告签名密钥"),
+    "doctor.uploads": ("Uploads", "上传的文件"),
+    "doctor.sandbox_uploads": ("Sandbox, its uploads", "沙箱上传的文件"),
+    "doctor.people": ("Users of the page", "页面用户"),
     "doctor.appcode": ("AppCode", "AppCode"),
     "acts.title": ("Activity", "操作记录"),
     "acts.lead": (
@@ -75,5 +78,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "acts.export": ("Export", "导出"),
     "acts.older": ("Older", "更早"),
     "acts.newest": ("Newest", "最新"),
+    "acts.itself": ("the server", "服务器"),
+    "acts.of_plan": ("plan {plan}, {asks} asks", "计划 {plan}，{asks} 次"),
+    "acts.at_most": ("plan {plan}, at most {asks} asks", "计划 {plan}，最多 {asks} 次"),
+    "acts.of_row": ("row {row}", "第 {row} 行"),
     "acts.removed": ("(removed)", "（已删除）"),
 }

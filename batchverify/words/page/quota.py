@@ -12,6 +12,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "quota.part_reconcile": ("Reconciliation", "对账"),
     "quota.part_invoice": ("Invoice", "发票"),
     # What is left.
+    "quota.balance_now": ("What is left", "余量"),
     "quota.left": ("Left by our count", "本机台账剩余"),
     "quota.unknown": ("not known", "未知"),
     "quota.of": ("of {total}", "共 {total} 次"),

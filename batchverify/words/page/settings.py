@@ -36,6 +36,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "settings.qps": ("Asks a second, at most", "每秒调用上限"),
     "settings.concurrency": ("Asks in flight, at most", "同时进行的调用上限"),
     "settings.asks_per_card_per_day": ("Asks of one card a day, at most", "同一张卡每日调用上限"),
+    "settings.asks_per_operator_per_day": (
+        "Asks of one operator a day, at most; empty for no limit",
+        "每个操作人每日调用上限，留空为不限",
+    ),
     "settings.no_number": ("{label}: this is no number. Nothing was saved.", "{label}：不是数字。未保存任何更改。"),
     "settings.app_code": ("AppCode", "AppCode"),
     "settings.app_code_lead": (
@@ -43,6 +47,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "供应商提供给购买者的密钥。保存在仅本服务器用户可读的文件中，不会再次显示。",
     ),
     "settings.app_code_is": ("There is one, ending in {end}.", "已设置，末四位 {end}。"),
+    "settings.app_code_short": ("There is one.", "已设置。"),
     "settings.app_code_none": ("There is none.", "尚未设置。"),
     "settings.app_code_sandbox": ("The sandbox needs none.", "沙箱模式无需 AppCode。"),
     "settings.app_code_new": ("New AppCode", "新的 AppCode"),
