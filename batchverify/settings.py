@@ -36,6 +36,7 @@ _NOT_HERE = frozenset(
     | {"webhook_hosts", "webhook_secret", "upload_mib"}
     | {"keep_answers_days", "keep_codes_days", "keep_audit_days", "keep_uploads_days"}
     | {"strict", "allow_minors", "asks_per_card_per_day", "asks_per_operator_per_day", "lock_minutes"}
+    | {"unit_price", "billed"}
 )
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
@@ -51,7 +52,7 @@ class _Here(TomlConfigSettingsSource):
         if named:
             raise SettingsError(
                 f"batchverify.toml in the current folder names {named[0]!r}, and that file may be a stranger's: it would say who gets "
-                "the people and the AppCode, who is told, who approves, how much is asked about whom, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+                "the people and the AppCode, who is told, who approves, how much is asked about whom and what it costs, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
             )
         return super().__call__()
 

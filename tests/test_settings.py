@@ -187,7 +187,7 @@ def test_an_app_code_file_of_odd_bytes_is_refused_and_no_crash(home):
     "name",
     [
         *("endpoint", "home", "app_code", "BATCHVERIFY_APPCODE", "Endpoint", "alert_urls", "approval", "keep_codes_days"),
-        *("strict", "allow_minors", "lock_minutes", "asks_per_card_per_day", "asks_per_operator_per_day"),
+        *("strict", "allow_minors", "lock_minutes", "asks_per_card_per_day", "asks_per_operator_per_day", "unit_price"),
     ],
 )
 def test_a_file_that_came_with_the_spreadsheet_does_not_say_who_gets_the_people(home, tmp_path, name):
@@ -198,7 +198,7 @@ def test_a_file_that_came_with_the_spreadsheet_does_not_say_who_gets_the_people(
 
     assert str(caught.value) == (
         f"batchverify.toml in the current folder names {name!r}, and that file may be a stranger's: it would say who gets "
-        "the people and the AppCode, who is told, who approves, how much is asked about whom, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
+        "the people and the AppCode, who is told, who approves, how much is asked about whom and what it costs, or what is kept. Name it in config.toml in your home, in the environment or as an option. Nothing was sent."
     )
 
 

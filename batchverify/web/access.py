@@ -18,7 +18,7 @@ from typing import Final
 from starlette.requests import Request
 
 from batchverify.model import Secret
-from batchverify.web.people import People, Person
+from batchverify.web.people import People, Person, spelled
 
 #: A link is used once, and soon: it stands in a terminal's history and a browser's.
 LINK_SECONDS: Final = 600.0
@@ -161,7 +161,8 @@ class Access:
 
         Raises TooManyTriesError before anything is looked at where this name or place was wrong too often.
         """
-        by_name = hashlib.sha256(name.strip().casefold().encode("utf-8", "surrogatepass")).hexdigest()
+        # In the one way it is kept: full-width letters are no other name, and so no new tries.
+        by_name = _hash(spelled(name).casefold())
         with self._lock:
             now = self.clock()
             seconds = max(self._names.wait(by_name, now), self._places.wait(place, now))

@@ -23,6 +23,7 @@ from batchverify.desk import Case, Stage
 from batchverify.errors import BatchVerifyError, InputError
 from batchverify.rules.windows import beijing_time
 from batchverify.settings import Settings
+from batchverify.vendor.wire import tls_context
 
 if TYPE_CHECKING:
     from batchverify.desk import Desk
@@ -163,8 +164,14 @@ class Hooks:
 
 def _posted(parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> str:
     """Send it once; "" where it was taken, else what went wrong, without the address: it may hold a token."""
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_PATIENCE_SECONDS)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        # As towards the vendor: this machine's own authorities, no key log, whatever the environment says.
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, parts.port, timeout=_PATIENCE_SECONDS, context=tls_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=_PATIENCE_SECONDS)
     # A receiver that drips would hold the others up for ever: each read of a socket has its own patience.
     watch = threading.Timer(_PATIENCE_SECONDS, lambda: connection.sock and connection.sock.close())
     watch.daemon = True

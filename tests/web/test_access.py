@@ -164,6 +164,18 @@ def test_tries_are_few_for_a_name_and_for_a_place_and_wait_longer_each_time(acce
     assert access.log_in("somebody", Secret("guess"), place="b") is None, "another place may try"
 
 
+@guards("uninvited")
+def test_a_name_in_other_letters_has_no_tries_of_its_own(access, people):
+    """Full-width letters are the same user, so they are the same guesses."""
+    people.add("li", Secret(PASSWORD), [Role.VIEW])
+
+    for number, spelled in enumerate(("li", "ｌi", "lｉ", "ｌｉ", " Li ", "ＬＩ")):
+        assert access.log_in(spelled, Secret("guess"), place=f"place {number}") is None
+
+    with pytest.raises(TooManyTriesError):
+        access.log_in("ｌI", Secret("guess"), place="another")
+
+
 def test_too_many_tries_are_told_with_the_time_to_wait(site):
     for _ in range(6):
         site.ask("POST", "/login", data={"name": "li", "password": "guess"})
