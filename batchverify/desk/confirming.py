@@ -72,7 +72,12 @@ def refuse_plan(room: Room, case: Case, *, is_rerun: bool) -> None:
     if is_rerun and case.job is None:
         raise InputError(f"Nothing of {case.name} has been asked yet, so there is nothing to run again. Confirm its plan.")
     if room.is_finished(case):
-        raise InputError(f"Every row of {case.name} has its final status, so there is nothing to run again. Nothing was sent.")
+        elsewhere = (
+            "" if case.ending == Ending.COMPLETE else " It was finished elsewhere: go on with it, and its result is drawn again."
+        )
+        raise InputError(
+            f"Every row of {case.name} has its final status, so there is nothing to run again.{elsewhere} Nothing was sent."
+        )
 
 
 def with_plan(now: Case, shown: Shown, *, of: Case) -> Case:
@@ -189,11 +194,13 @@ def digests_of(case: Case) -> tuple[str, ...]:
     return tuple(plan.digest for plan in plans if plan is not None)
 
 
-def going_on(now: Case) -> Case:
-    """The case in the queue again, as it was confirmed."""
+def going_on(room: Room, now: Case) -> Case:
+    """The case in the queue again, as it was confirmed; one that was finished elsewhere is only drawn there."""
     if now.stage.is_under_way:
         return now
-    may_go_on = now.stage in {Stage.PAUSED, Stage.STOPPED} or (now.stage is Stage.ENDED and now.ending in _RESUMABLE)
+    may_go_on = now.stage in {Stage.PAUSED, Stage.STOPPED} or (
+        now.stage is Stage.ENDED and (now.ending in _RESUMABLE or (now.ending != Ending.COMPLETE and room.is_finished(now)))
+    )
     if not may_go_on or now.confirmed is None:
         raise InputError(f"{now.name} has nothing confirmed that could be gone on with. Plan what is open, and confirm that.")
     return replace(now, stage=Stage.QUEUED, problem="")

@@ -282,7 +282,7 @@ class Desk:
 
     def go_on(self, name: str, *, operator: str = "") -> Case:
         """Go on within what is left of what was confirmed."""
-        case = self._shelf.change(name, confirming.going_on)
+        case = self._shelf.change(name, lambda now: confirming.going_on(self._room, now))
         self._room.note("continued", operator=operator or case.owner, case=case)
         return case
 

@@ -217,9 +217,14 @@ def test_what_another_process_finishes_is_only_drawn_here(office):
     resume_job(capped.job, Bounds(max_asks=9), Session(settings=office.settings(), watcher=Bystander()))
     assert office.sandbox.bill.total() == 6
 
-    with pytest.raises(InputError, match="Every row of"):
+    with pytest.raises(InputError, match="It was finished elsewhere: go on with it, and its result is drawn again"):
         office.desk.rerun_plan(case.id, "all-open")
-    assert len(read_rows(office.desk.download(case.id, "all"))) == 6
+    office.desk.go_on(case.id)
+    assert office.rest(case).ending == "complete"
+    assert {row["核验结果"] for row in read_rows(office.desk.download(case.id, "all"))} == {"一致"}
+    assert office.sandbox.bill.total() == 6
+    with pytest.raises(InputError, match="has nothing confirmed that could be gone on with"):
+        office.desk.go_on(case.id)
 
 
 def test_a_case_is_the_same_when_it_is_read_back(office):
