@@ -26,6 +26,7 @@ from batchverify.store.signing import Signer, fingerprint
 from batchverify.tables.order_list import read_orders
 from batchverify.words import Lang
 from tests.builders import a_row, rows
+from tests.campaigns.fuzz_page import TARGETS as PAGE
 from tests.campaigns.fuzz_targets import TARGETS as PLAIN
 from tests.campaigns.fuzz_targets import Book, Fuzzed, Target, refused
 from tests.desk import Desk
@@ -260,34 +261,40 @@ _REPORT_WORDS = (
     "endstream",
 )
 
-TARGETS: dict[str, Target] = PLAIN | {
-    "returned": Target(
-        what="a file that comes back: rerun, up to its plan",
-        seeds=_returned_seeds,
-        build=_build_returned,
-        dictionary=("bv_row", "bv_status", "行标识", "s-", "/2/"),
-        size=8_192,
-    ),
-    "usage": Target(
-        what="usage exports laid beside the ledger",
-        seeds=_list_seeds(_USAGE),
-        build=_build_usage,
-        dictionary=_LIST_WORDS,
-        size=4_096,
-    ),
-    "orders": Target(what="lists of orders", seeds=_list_seeds(_ORDERS), build=_build_orders, dictionary=_LIST_WORDS, size=4_096),
-    "report": Target(
-        what="reports and proofs, changed, in every form",
-        seeds=_report_seeds,
-        build=_build_report,
-        dictionary=_REPORT_WORDS,
-        size=65_536,
-    ),
-    "signed": Target(
-        what="whatever a stranger signs, with a job of the home",
-        seeds=_signed_seeds,
-        build=_build_signed,
-        dictionary=_REPORT_WORDS,
-        size=16_384,
-    ),
-}
+TARGETS: dict[str, Target] = (
+    PLAIN
+    | PAGE
+    | {
+        "returned": Target(
+            what="a file that comes back: rerun, up to its plan",
+            seeds=_returned_seeds,
+            build=_build_returned,
+            dictionary=("bv_row", "bv_status", "行标识", "s-", "/2/"),
+            size=8_192,
+        ),
+        "usage": Target(
+            what="usage exports laid beside the ledger",
+            seeds=_list_seeds(_USAGE),
+            build=_build_usage,
+            dictionary=_LIST_WORDS,
+            size=4_096,
+        ),
+        "orders": Target(
+            what="lists of orders", seeds=_list_seeds(_ORDERS), build=_build_orders, dictionary=_LIST_WORDS, size=4_096
+        ),
+        "report": Target(
+            what="reports and proofs, changed, in every form",
+            seeds=_report_seeds,
+            build=_build_report,
+            dictionary=_REPORT_WORDS,
+            size=65_536,
+        ),
+        "signed": Target(
+            what="whatever a stranger signs, with a job of the home",
+            seeds=_signed_seeds,
+            build=_build_signed,
+            dictionary=_REPORT_WORDS,
+            size=16_384,
+        ),
+    }
+)
