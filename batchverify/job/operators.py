@@ -7,8 +7,10 @@ begins the run.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from batchverify.errors import SettingsError
+from batchverify.job.approval import is_same_person
 from batchverify.job.options import Options
 from batchverify.rules.windows import BEIJING
 from batchverify.settings import Settings
@@ -28,7 +30,9 @@ def day_of_operator(settings: Settings, operator: str, *, now: datetime) -> Oper
             "The setting 'asks_per_operator_per_day' counts by operator, and there is none. Add --operator NAME. Nothing was sent."
         )
     began = now.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
-    return OperatorDay(operator=operator, most=settings.asks_per_operator_per_day, since=began)
+    return OperatorDay(
+        operator=operator, most=settings.asks_per_operator_per_day, since=began, is_of=partial(is_same_person, operator)
+    )
 
 
 def refuse_without_mandate(options: Options, settings: Settings) -> None:

@@ -89,6 +89,8 @@ def test_an_operator_asks_no_more_in_a_day_than_the_setting_says_over_files_and_
     capped = desk.verify(too_many, options=by("wang"), asks_per_operator_per_day=10, bounds=Bounds(max_asks=4))
     assert capped.counts() == {"matched": 4, "not_run": 1}
     assert sandbox.bill.total() == 10
+    with pytest.raises(InputError, match=r"'Ｗang ' has 0 left of 10"):  # another spelling is nobody else
+        desk.verify(rows(1, first=70), options=by("Ｗang "), asks_per_operator_per_day=10)
     with pytest.raises(InputError, match=r"'wang' has 0 left of 10 a day .* Go on tomorrow, or let somebody else"):
         desk.resume(capped.job, asks_per_operator_per_day=10)
     # What costs nothing goes on, and so does everybody else.

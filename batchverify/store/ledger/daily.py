@@ -7,32 +7,32 @@ gives back what it has not asked when it ends. So runs at once can never ask mor
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from batchverify.errors import InputError
-from batchverify.store.ledger.rows import micros
+from batchverify.store.ledger.rows import Row, micros
 from batchverify.store.ledger.shapes import OperatorDay
 
-#: What the runs of an operator have taken of a day. Parameters: when it began, who.
+#: What the runs of a day have taken, by operator as they were named. Parameter: when it began.
 TAKEN = """
-SELECT coalesce(sum(CASE WHEN run.ended_at IS NULL THEN coalesce(run.cap_asks, run.spent + run.reserved) ELSE run.spent END), 0)
-FROM run JOIN job ON job.number = run.job
-WHERE run.started_at >= ? AND json_extract(job.options, '$.mandate.operator') = ?
+SELECT coalesce(json_extract(job.options, '$.mandate.operator'), ''),
+  sum(CASE WHEN run.ended_at IS NULL THEN coalesce(run.cap_asks, run.spent + run.reserved) ELSE run.spent END)
+FROM run JOIN job ON job.number = run.job WHERE run.started_at >= ? GROUP BY 1
 """
 
 
 def refuse_in(con: sqlite3.Connection, day: OperatorDay, *, asks: int) -> None:
     """Refuse within a transaction a run of so many asks. Raises InputError where the day has not so many left."""
-    (taken,) = con.execute(TAKEN, (micros(day.since), day.operator)).fetchone()
-    refuse(day, taken=taken, asks=asks)
+    refuse(day, con.execute(TAKEN, (micros(day.since),)).fetchall(), asks=asks)
 
 
-def refuse(day: OperatorDay, *, taken: int, asks: int) -> None:
-    """Refuse a run of so many asks where others have taken too many of the day already.
+def refuse(day: OperatorDay, taken: Iterable[Row], *, asks: int) -> None:
+    """Refuse a run of so many asks where others have taken too many of the day already; `taken` is what `TAKEN` finds.
 
     Raises:
         InputError: The day has not so many left. Nothing was sent.
     """
-    left = max(0, day.most - taken)
+    left = max(0, day.most - sum(count for name, count in taken if day.is_of(name)))
     if asks > left:
         remedy = f"Cap it with --max-asks {left} and go on tomorrow" if left else "Go on tomorrow"
         raise InputError(

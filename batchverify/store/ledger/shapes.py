@@ -6,6 +6,7 @@ is a reason why it must not, and writes no attempt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -63,11 +64,12 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorDay:
-    """How much somebody may ask since midnight, over all runs."""
+    """How much somebody may ask since midnight, over all runs. `is_of` tells whether a name is another spelling of theirs."""
 
     operator: str
     most: int
     since: datetime
+    is_of: Callable[[str], bool] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

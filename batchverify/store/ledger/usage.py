@@ -132,8 +132,7 @@ class UsageBook:
 
     def refuse_over_day(self, day: OperatorDay, *, asks: int) -> None:
         """Refuse a run of so many asks of somebody who has not so many left today. Raises InputError; nothing was sent."""
-        ((taken,),) = self._fetch(TAKEN, (micros(day.since), day.operator))
-        refuse(day, taken=taken, asks=asks)
+        refuse(day, self._fetch(TAKEN, (micros(day.since),)), asks=asks)
 
     def uses(self, *, since: datetime, until: datetime) -> list[Use]:
         """Add up what was or may have been billed, by job, product, state, code, price and window, in order of time."""
