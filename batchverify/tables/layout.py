@@ -106,7 +106,7 @@ class Annotator:
             self.to_retry.add(self._layout.cells(record), texts, styles)
         return texts, styles
 
-    def wrapped(self, texts: Sequence[str], styles: Sequence[int]) -> tuple[Sequence[int], int]:
+    def wrapped(self, texts: Sequence[str], styles: list[int]) -> tuple[list[int], int]:
         """Give the styles with our sentences wrapped and the row's height in points; as they are, and 0, where one line is enough."""
         height = sentences_height(texts)
         if not height:

@@ -177,7 +177,7 @@ class _Work:
                 header_row=table.header_row,
                 layout=layout,
                 annotated=self.annotated,
-                guard_theirs=table.kind == "xlsx",
+                guard_theirs=table.csv is None,
             )
             if guards:
                 notes.append(
