@@ -19,6 +19,7 @@ from batchverify.settings import load_settings
 from batchverify.web.people import Role
 from tests.builders import rows
 from tests.desk import Desk as CommandDesk
+from tests.threats import guards
 from tests.web.reader import Reader, settings_of
 
 SECRET = "c0ffee5e3d1234567890abcdefab7788"
@@ -157,6 +158,23 @@ def test_orders_come_in_as_a_file_and_go_out_as_a_statement(reader, tmp_path):
     assert "Write a month such as 2026-01" in text_of(reader.get("/quota/invoice?first=soon"))
     assert reader.get("/quota/invoice.pdf").status_code == 422
     assert "Choose a file first" in text_of(send(reader, "/quota/orders", {}))
+
+
+@guards("modes")
+def test_a_large_file_that_comes_with_a_form_lies_nowhere_but_in_the_home(reader, tmp_path, monkeypatch):
+    """Somebody may have chosen the sheet of people: in the machine's folder for temporary files it would stay in its blocks."""
+    spooled = []
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", lambda _: spooled.append(True))
+    large = tmp_path / "people.csv"
+    large.write_text("姓名,身份证号\n" + "测试甲,110101199001010011\n" * 200_000, "utf-8")
+    reader.get("/quota")
+
+    refused = send(reader, "/quota/orders", {}, large, name="file")
+
+    assert large.stat().st_size > 5 << 20
+    assert refused.status_code == 422
+    assert spooled == []
+    assert list((reader.desk.home / "tmp").iterdir()) == []
 
 
 def test_a_balance_that_was_read_stands_beside_our_count(reader):

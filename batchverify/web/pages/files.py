@@ -13,12 +13,18 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
 from batchverify.errors import BatchVerifyError
 from batchverify.store.home import Home
+from batchverify.web.guard import Limits
 from batchverify.web.pages.doors import Form, desk_of, refusal, say, status_of
+
+# What comes with a form is kept in memory, of which the guard lets no more in: it would spool into the machine's folder for temporary
+# files, and somebody may have chosen a sheet of people.
+MultiPartParser.spool_max_size = Limits().file_bytes
 
 _FORBIDDEN: Final = 403
 _MOST_FILES: Final = 12
