@@ -137,7 +137,7 @@ def test_the_sample_comes_back_as_the_command_line_gives_it(visit, server, vendo
 
 
 def test_two_thousand_rows_go_on_while_nobody_looks_and_wait_while_they_are_paused(visit, vendor, sheet):
-    vendor.post("latency", {"seconds": 0.15})
+    vendor.post("latency", {"seconds": 0.5})
     case = visit.begin(sheet(2_000))
     visit.arrive("progress")
     expect(visit.page.get_by_role("status").first).to_be_attached()
@@ -166,7 +166,7 @@ def test_two_thousand_rows_go_on_while_nobody_looks_and_wait_while_they_are_paus
 
 
 def test_stop_stops(visit, vendor, sheet, tmp_path):
-    vendor.post("latency", {"seconds": 0.2})
+    vendor.post("latency", {"seconds": 1})
     case = visit.begin(sheet(1_000))
     visit.arrive("progress")
     visit.begin(sheet(3))
@@ -192,12 +192,13 @@ def test_stop_stops(visit, vendor, sheet, tmp_path):
 
 
 def test_a_server_that_was_killed_goes_on_by_itself_and_pays_nothing_twice(visit, server, vendor, sheet, let_in):
-    vendor.post("latency", {"seconds": 0.1})
+    vendor.post("latency", {"seconds": 0.5})
     case = visit.begin(sheet(600))
     visit.arrive("progress")
     wait_until(lambda: vendor.total() > 100, process=server.process)
     server.kill()
     assert vendor.total() < 600
+    vendor.post("latency", {"seconds": 0})
     server.start()
     let_in[1](visit)
     visit.go(f"/jobs/{case}")
