@@ -18,7 +18,8 @@ def killed(office, point, *, cap):
     """Have a server take a sheet in and be killed at `point`, then open the desk again."""
     office.desk.close()
     sheet = a_sheet(office.folder, rows(ROWS), name="名单.csv")
-    office.sandbox.vendor.latency_seconds = 0.02
+    # Slower than progress is told, so that some are still to be asked when it is.
+    office.sandbox.vendor.latency_seconds = 0.1 if point == "in_the_middle" else 0
     child = [
         sys.executable,
         "-m",
@@ -32,6 +33,7 @@ def killed(office, point, *, cap):
     ended = subprocess.run(child, check=False, env=clean_environment(), capture_output=True, text=True, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     asked = office.sandbox.bill.total()
+    office.sandbox.vendor.latency_seconds = 0
     office.open()
     (case,) = office.desk.cases()
     return case, asked
