@@ -274,7 +274,7 @@ def test_a_job_is_paused_looked_at_continued_and_stopped_by_forms(home, sandbox,
         asked = sandbox.bill.total()
         result = reader.get(f"/jobs/{case}/result").text
         assert "This job has not been asked to its end." in result
-        assert f"{asked} of {asked} asks billed" in result
+        assert re.findall("[0-9]+ of [0-9]+ asks billed[^<]*", result) == [f"{asked} of {asked} asks billed"]
         assert asked < 400
 
 
@@ -363,6 +363,53 @@ def test_the_problems_are_had_as_a_file_by_row_and_reason_without_a_value(reader
     assert listed.headers["content-type"].startswith("text/csv")
     assert "5" in listed.text
     assert not any(person[field] in listed.text + plan for person in people for field in ("idCard", "accountNo"))
+
+
+def test_after_a_restart_a_protected_sheet_is_asked_for_its_password_again_wherever_one_goes_on(home, sandbox, tmp_path):
+    settings = settings_of(home, sandbox.endpoint)
+    path = protect(a_sheet(tmp_path, rows(2), name="工资.xlsx"), "open", rounds=10)
+    with Desk.open(settings) as desk:
+        reader = Reader(desk)
+        ended, planned = reader.case(path), reader.case(path)
+        for case in (ended, planned):
+            reader.get(f"/jobs/{case}/columns")
+            reader.post(f"/jobs/{case}/password", {"password": "open"})
+            reader.post(f"/jobs/{case}/columns")
+        form = reader.form_of(reader.get(f"/jobs/{ended}/confirm"))
+        reader.post(f"/jobs/{ended}/confirm", form | {"cap": "1"})
+        reader.wait(ended)
+    with Desk.open(settings) as desk:
+        reader = Reader(desk)
+        reader.get("/")
+        places = [reader.get(f"/jobs/{planned}/{step}") for step in ("plan", "confirm")]
+        places += [reader.post(f"/jobs/{planned}/confirm", form), reader.get(f"/jobs/{ended}/rerun?what=open")]
+        places += [reader.post(f"/jobs/{ended}/unmask", {"cell": "2:name"})]
+        assert [place.headers["location"] for place in places] == [f"/jobs/{planned}/password"] * 3 + [
+            f"/jobs/{ended}/password"
+        ] * 2
+        for case, step in ((planned, "columns"), (ended, "")):
+            reader.get(f"/jobs/{case}/password")
+            opened = reader.post(f"/jobs/{case}/password", {"password": "open"})
+            assert opened.headers["location"] == f"/jobs/{case}/{step}".rstrip("/")
+        assert sandbox.bill.total() == 1
+
+
+def test_whoever_comes_to_a_step_too_early_or_too_late_is_led_to_where_the_job_stands(reader, counter, tmp_path):
+    case = reader.case(a_sheet(tmp_path, rows(1), name="a.csv"))
+    viewer = Reader(counter, roles=frozenset({Role.VIEW}))
+    assert viewer.get(f"/jobs/{case}").headers["location"] == f"/jobs/{case}/progress"
+    assert "Uploaded" in viewer.get(f"/jobs/{case}/progress").text
+    assert viewer.get(f"/jobs/{case}/confirm").headers["location"] == f"/jobs/{case}/plan"
+    for step in ("progress", "result"):
+        assert reader.get(f"/jobs/{case}/{step}").headers["location"] == f"/jobs/{case}", step
+    assert reader.get(f"/jobs/{case}").headers["location"] == f"/jobs/{case}/columns"
+
+    ended = reader.ended(a_sheet(tmp_path, rows(1), name="b.csv"))
+
+    for step in ("columns", "plan", "confirm", "progress"):
+        assert reader.get(f"/jobs/{ended}/{step}").headers["location"] == f"/jobs/{ended}", step
+    assert reader.post(f"/jobs/{ended}/columns").headers["location"] == f"/jobs/{ended}"
+    assert reader.get(f"/jobs/{ended}/report?form=doc").status_code == 422
 
 
 def _until(holds):

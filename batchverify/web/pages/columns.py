@@ -81,7 +81,7 @@ def choose(request: Request, form: Form) -> Response:
         desk.choose(case.id, options, operator=request.state.person.name)
         desk.plan(case.id, operator=request.state.person.name)
     except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
+        raise
     except InputError as error:
         return _shown(request, desk.case(case.id), problem=str(error))
     return see(f"/jobs/{case.id}/plan")

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from batchverify.desk import PasswordNeeded
 from batchverify.errors import BatchVerifyError, HomeError, InputError
 from batchverify.web.drawing import language_of, page
 from batchverify.words.page import page_text
@@ -39,6 +40,10 @@ def door(handler: Callable[[Request, Form], Response], *, role: str) -> Callable
             form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
         try:
             return await run_in_threadpool(handler, request, form)
+        except PasswordNeeded as error:
+            # Known no more, for the server was started anew: asked for again, wherever one wanted to go on.
+            case = request.path_params.get("id")
+            return see(f"/jobs/{case}/password") if case else refusal(request, str(error), status=_UNPROCESSABLE)
         except BatchVerifyError as error:
             return refusal(request, str(error), status=status_of(error))
 

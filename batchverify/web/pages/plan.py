@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batchverify.desk import PasswordNeeded, Stage
+from batchverify.desk import Stage
 from batchverify.errors import InputError
 from batchverify.job import Mandate, Plan, Problem
 from batchverify.model import Field, RowStatus
@@ -61,11 +61,7 @@ def show(request: Request, form: Form) -> Response:
     case = case_of(request)
     if not case.stage.is_before_asking or case.stage is Stage.WAITING:
         return see(f"/jobs/{case.id}")
-    try:
-        plan = plan_of(request, case)
-    except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
-    lang = language_of(request)
+    plan, lang = plan_of(request, case), language_of(request)
     return page(
         request,
         "plan.html",
@@ -101,10 +97,7 @@ def ask_to_confirm(request: Request, form: Form) -> Response:
         return see(f"/jobs/{case.id}")
     if not request.state.person.may("prepare"):
         return see(f"/jobs/{case.id}/plan")
-    try:
-        return _asked(request, case, plan_of(request, case))
-    except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
+    return _asked(request, case, plan_of(request, case))
 
 
 def confirm(request: Request, form: Form) -> Response:
@@ -112,10 +105,7 @@ def confirm(request: Request, form: Form) -> Response:
     case, desk = case_of(request), desk_of(request)
     if not case.stage.is_before_asking:
         return see(f"/jobs/{case.id}")  # the same button pressed twice
-    try:
-        plan = plan_of(request, case)
-    except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
+    plan = plan_of(request, case)
     mandate = mandate_of(request, form)
     if form.get("digest") != plan.digest:
         return _asked(request, case, plan, mandate=mandate, problem=say(request, "confirm.stale"))

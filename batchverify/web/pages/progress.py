@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batchverify.desk import Live, PasswordNeeded, Stage
+from batchverify.desk import Live, Stage
 from batchverify.model import RowStatus
 from batchverify.web.drawing import language_of, money, page, when_text
 from batchverify.web.events import live_stream
@@ -72,6 +72,8 @@ def show(request: Request, form: Form) -> Response:
         case=case,
         live=live_words(desk_of(request).live(case.id), case, language_of(request)),
         statuses=[str(one) for one in RowStatus],
+        # It pauses by itself for one reason only.
+        wants_password=case.stage is Stage.PAUSED and bool(case.problem),
         may_prepare=may_prepare,
     )
 
@@ -93,11 +95,7 @@ def pause(request: Request, form: Form) -> Response:
 def go_on(request: Request, form: Form) -> Response:
     """Go on within what is left of the cap."""
     del form
-    case = case_of(request)
-    try:
-        desk_of(request).go_on(case.id, operator=request.state.person.name)
-    except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
+    desk_of(request).go_on(case_of(request).id, operator=request.state.person.name)
     return _back(request)
 
 

@@ -35,10 +35,7 @@ def show(request: Request, form: Form) -> Response:
     """What would be asked again, and what it costs."""
     del form
     case, what = case_of(request), _what(request.query_params.get("what", ""))
-    try:
-        return _asked(request, case, what, _plan(request, case, what))
-    except PasswordNeeded:
-        return see(f"/jobs/{case.id}/password")
+    return _asked(request, case, what, _plan(request, case, what))
 
 
 def rerun(request: Request, form: Form) -> Response:
@@ -63,6 +60,8 @@ def rerun(request: Request, form: Form) -> Response:
                 mandate=replace(case.options.mandate, operator=request.state.person.name),
                 operator=request.state.person.name,
             )
+        except PasswordNeeded:
+            raise
         except InputError as error:
             problem = str(error)
         else:

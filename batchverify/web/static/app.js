@@ -158,6 +158,7 @@ function unmask(form) {
     event.preventDefault();
     const given = new URLSearchParams([["csrf", form.elements.csrf.value], ["cell", button.value]]);
     const answer = await fetch(form.action, { method: "POST", body: given, headers: { Accept: "text/plain" } });
+    if (answer.redirected) { location.assign(answer.url); return; }
     if (!answer.ok) { location.reload(); return; }
     if (shown && shown !== button) { shown.textContent = shown.dataset.masked; shown.setAttribute("aria-label", shown.dataset.label); shown.classList.remove("clear"); }
     button.dataset.masked = button.dataset.masked || button.textContent;

@@ -60,6 +60,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Without scripts this page loads itself anew every five seconds.",
         "浏览器未启用脚本，本页每 5 秒自动刷新。",
     ),
+    "progress.password": ("Enter the password", "输入密码"),
     "progress.change": ("Change columns or choices", "修改列或选项"),
     "progress.refused_title": ("This job could not be started", "任务未能开始"),
 }
