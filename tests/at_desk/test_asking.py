@@ -20,7 +20,7 @@ def asked_so_far(office, count):
 
 
 def test_a_paused_case_asks_nothing_and_goes_on_where_it_was(office):
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.06
     case = office.upload(rows(40))
     office.confirm(case)
     office.until(case, asked_so_far(office, 8))
@@ -61,7 +61,7 @@ def test_a_stopped_case_is_drawn_with_what_it_has_and_asks_nothing_more(office):
 
 
 def test_what_waits_in_the_queue_is_held_up_without_an_ask(office):
-    office.sandbox.vendor.latency_seconds = 0.05
+    office.sandbox.vendor.latency_seconds = 0.1
     first, second = office.upload(rows(30)), office.upload(rows(5, first=100))
     office.confirm(first)
     office.confirm(second)
@@ -289,7 +289,7 @@ def test_an_approval_at_a_terminal_is_noticed(office, monkeypatch):
 
 
 def test_a_desk_that_closes_drains_and_the_next_one_goes_on_by_itself(office):
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.06
     case, paused = office.upload(rows(40)), office.upload(rows(5, first=100))
     office.confirm(case)
     office.confirm(paused)
@@ -321,7 +321,7 @@ def test_a_second_server_on_one_home_is_refused_and_the_command_line_is_not(offi
     with pytest.raises(HomeError, match="Another server works on the home"):
         Desk.open(office.settings())
 
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.04
     case = office.upload(rows(30))
     office.confirm(case)
     office.until(case, asked_so_far(office, 3))
@@ -357,7 +357,7 @@ def test_whoever_waits_is_told_of_each_change_and_may_come_late(office):
 
 
 def test_progress_grows_and_never_shrinks_over_a_pause(office):
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.08
     case = office.upload(rows(30))
     seen = []
     office.confirm(case)

@@ -152,7 +152,7 @@ def test_a_stop_beats_a_pause_and_a_pause_no_stop(office):
 
 
 def test_what_is_under_way_is_neither_planned_nor_chosen_anew(office):
-    office.sandbox.vendor.latency_seconds = 0.05
+    office.sandbox.vendor.latency_seconds = 0.2
     case = office.upload(rows(20))
     office.confirm(case)
     office.until(case, lambda live: live.in_flight > 0)

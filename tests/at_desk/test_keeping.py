@@ -40,7 +40,7 @@ def test_everything_of_a_case_is_for_its_owner_alone(office):
 
 
 def test_purge_takes_what_nobody_has_touched_for_a_week_and_not_what_is_under_way(office):
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.1
     done, waiting = office.verified(rows(3)), office.upload(rows(40, first=100))
     clock = LeapingClock()
 
@@ -83,7 +83,7 @@ def test_whoever_is_forgotten_is_in_no_file_of_the_desk(office, number):
 
 
 def test_a_case_is_removed_with_all_its_files_and_its_record_stays(office):
-    office.sandbox.vendor.latency_seconds = 0.02
+    office.sandbox.vendor.latency_seconds = 0.1
     case = office.upload(rows(30))
     office.confirm(case)
     office.until(case, lambda live: live.done > 2)

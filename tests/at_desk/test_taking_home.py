@@ -86,7 +86,7 @@ def test_before_anything_is_asked_there_is_nothing_to_take_home(office):
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_partial_result_is_drawn_while_asking_goes_on_and_asks_nothing(office, kind):
-    office.sandbox.vendor.latency_seconds = 0.05
+    office.sandbox.vendor.latency_seconds = 0.1
     content = a_sheet(office.folder, rows(60), name=f"名单.{kind}").read_bytes()
     case = office.upload(content, name=f"名单.{kind}")
     office.confirm(case)
