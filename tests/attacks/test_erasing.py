@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,16 @@ from batchverify.errors import InputError
 from batchverify.job import Bounds, Options
 from batchverify.job.clock import SystemClock
 from batchverify.job.realm import open_realm
+from batchverify.job.renewing import renew_keys
 from batchverify.job.retention import forgetting, purging
 from batchverify.model import Billed
 from batchverify.rules.subject import numbers_of
 from batchverify.sandbox import Fault, Rule
 from tests.builders import a_row, an_id, rows
 from tests.desk import LeapingClock
+from tests.threats import guards
+
+_OF_A_PERSON = "SELECT key, id_tag, card_tag, nonce, sealed FROM attempt WHERE id_tag = ?"
 
 
 def forget(desk, *numbers, meanwhile=lambda: None):
@@ -187,3 +192,31 @@ def test_an_unfinished_job_that_cannot_be_read_may_hold_whoever_is_forgotten_and
     with pytest.raises(InputError, match="is closed"):
         desk.resume(job)
     assert desk.resume(other).counts() == {"matched": 1}
+
+
+@guards("erasure", "home-bytes")
+def test_log_and_free_pages_hold_nothing_of_whoever_was_forgotten_while_others_have_the_home_open(desk):
+    """A ledger with a past: pages that were split and freed, a log that somebody keeps open, a key that was renewed in between."""
+    desk.verify(rows(300))
+    renew_keys(desk.session())
+    desk.verify(rows(200, first=200))
+    ledger, cache = desk.home / "sandbox" / "ledger.sqlite", desk.home / "sandbox" / "cache" / "cache.db"
+    with open_realm(desk.home, simulated=True, clock=SystemClock()) as other:
+        other.ledger.jobs()
+        desk.verify(rows(5, first=900))
+        with sqlite3.connect(ledger) as con:
+            tag = other.vault.id_tag(an_id(250))
+            needles = [value for row in con.execute(_OF_A_PERSON, (tag,)) for value in row if value is not None]
+        con.close()
+        assert len(needles) == 5
+        assert (desk.home / "sandbox" / "ledger.sqlite-wal").stat().st_size > 0, "else there is no log to look into"
+
+        forget(desk, an_id(250))
+
+        files = [path for path in desk.home.rglob("*") if path.is_file() and "certificates" not in path.parts]
+        assert {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "cache.db"} <= {path.name for path in files}
+        assert [path.name for path in files if any(needle in path.read_bytes() for needle in needles)] == []
+        for path in (ledger, cache):
+            free = sqlite3.connect(path)
+            assert free.execute("PRAGMA freelist_count").fetchone() == (0,)
+            free.close()
