@@ -78,6 +78,7 @@ def test_whoever_is_forgotten_is_in_no_file_of_the_desk(office, number):
     assert [case.id for case in office.desk.cases()] == [others.id]
     assert set(certificate.document["sandbox"]["uploads"]) == {theirs.id, only_uploaded.id, in_a_remark.id, unread.id}
     assert certificate.document["sandbox"]["files_of_yours"] == []
+    assert certificate.is_scrubbed, "a desk that is open must not keep old bytes alive"
     left = [path for path in office.home.rglob("*") if path.is_file() and an_id(2).encode() in path.read_bytes()]
     assert left == []
 
