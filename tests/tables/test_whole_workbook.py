@@ -8,10 +8,12 @@ import subprocess
 import zipfile
 from xml.etree.ElementTree import canonicalize
 
+import openpyxl
 import pytest
 
 from batchverify.job import Options
 from batchverify.tables.reader import open_table
+from tests.builders import a_card
 from tests.rich_workbook import LIST_PART, PIVOT_PARTS, PIVOT_SHEET_PART, rich_workbook
 from tests.validity import faults, new_faults
 
@@ -136,9 +138,12 @@ def test_the_rows_of_the_result_are_those_of_the_input(verified, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*extension is not supported:UserWarning")  # openpyxl, of which nothing is kept here
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not on this machine")
-def test_libreoffice_opens_the_result_and_what_it_saves_is_bought_no_second_time(verified, desk, sandbox):
-    _, result = verified
+def test_what_libreoffice_saves_is_bought_no_second_time_all_of_theirs_is_as_it_was_and_an_edited_row_is_found(
+    verified, desk, sandbox
+):
+    source, result = verified
     asked = sandbox.bill.total()
     saved = desk.folder / "saved"
     command = ["soffice", "--headless", "--convert-to", "xlsx", "--outdir", str(saved), str(result)]
@@ -151,3 +156,14 @@ def test_libreoffice_opens_the_result_and_what_it_saves_is_bought_no_second_time
 
     assert sandbox.bill.total() == asked
     assert again.counts() == {"matched": 8}
+    theirs = [[cell.value for cell in row[:5]] for row in openpyxl.load_workbook(source)["名单"].iter_rows(max_row=9)]
+    assert [[cell.value for cell in row[:5]] for row in openpyxl.load_workbook(again.path)["名单"].iter_rows(max_row=9)] == theirs
+
+    book = openpyxl.load_workbook(saved / result.name)
+    book["名单"]["C3"] = a_card(77)
+    book.save(saved / "edited.xlsx")
+
+    edited = desk.rerun(saved / "edited.xlsx")
+
+    assert sandbox.bill.total() == asked + 1
+    assert edited.counts() == {"matched": 8}
