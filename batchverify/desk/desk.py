@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from batchverify.desk import confirming, looking, rows
+from batchverify.desk import confirming, looking, redrawing, rows
 from batchverify.desk.passing import PAUSE, STOP
 from batchverify.desk.receiving import Receipt, check_key
 from batchverify.desk.room import Bystander, Room
@@ -305,9 +305,9 @@ class Desk:
 
     # What comes out ------------------------------------------------------------------------------------------------
 
-    def partial(self, name: str) -> Path:
+    def partial(self, name: str, *, operator: str = "") -> Path:
         """The result as it stands at this second, also while asking goes on."""
-        return looking.partial(self._room, self.case(name))
+        return looking.partial(self._room, self.case(name), operator=operator)
 
     def rows(
         self,
@@ -336,14 +336,15 @@ class Desk:
 
     def download(self, name: str, word: str, *, operator: str = "", lang: Lang | None = None) -> Path:
         """One of them by its word; parts of the result in another language than its own, if so wished."""
-        case = self.case(name)
-        path = looking.download(self._room, case, word, lang)
-        self._room.note("downloaded", operator=operator or case.owner, case=case, note=word)
-        return path
+        return looking.download(self._room, self.case(name), word, lang, operator=operator)
 
-    def report(self, name: str, form: str, lang: Lang = Lang.ZH) -> Path:
+    def redraw(self, name: str) -> Case:
+        """Draw a result again, after something was decided of which it speaks. Asks nothing."""
+        return redrawing.redraw(self._room, self.case(name))
+
+    def report(self, name: str, form: str, lang: Lang = Lang.ZH, *, operator: str = "") -> Path:
         """The audit report: html, pdf, xlsx or json."""
-        return looking.report(self._room, self.case(name), form, lang)
+        return looking.report(self._room, self.case(name), form, lang, operator=operator)
 
     # Who did what --------------------------------------------------------------------------------------------------
 

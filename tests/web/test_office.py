@@ -17,7 +17,7 @@ from batchverify.rules.windows import window_of
 from batchverify.sandbox import Fault, Rule
 from batchverify.settings import load_settings
 from batchverify.web.people import Role
-from tests.builders import rows
+from tests.builders import a_sheet, rows
 from tests.desk import Desk as CommandDesk
 from tests.threats import guards
 from tests.web.reader import Reader, settings_of
@@ -473,3 +473,22 @@ def test_who_only_views_sees_and_changes_nothing(office, verified):
     for place in ("/quota/orders", "/quota/reconcile"):
         assert send(reader, place, {}).status_code == 403, place
     assert "No package is entered yet" in text_of(reader.get("/quota"))
+
+
+def test_what_was_freed_on_the_page_is_run_again_from_its_job(reader, sandbox, export, tmp_path):
+    sandbox.vendor.script_faults(Rule(fault=Fault.RESET_AFTER, at=(2, 3), billed=False))
+    case = reader.ended(a_sheet(tmp_path, rows(5)))
+    sandbox.vendor.script_faults()
+    reader.get("/quota/reconcile")
+    shown = send(reader, "/quota/reconcile", {"saved_at": "2026-11-24T10:50"}, export())
+    written = reader.post("/quota/reconcile/write", {"comparison": reader.form_of(shown)["comparison"]})
+    assert f'href="/jobs/{case}"' in written.text
+
+    page = text_of(reader.get(f"/jobs/{case}/result"))
+    assert "Rows in doubt" not in page
+    assert "Run only the failed rows (at most ¥0.38)" in page
+    plan = reader.get(f"/jobs/{case}/rerun")
+    reader.post(f"/jobs/{case}/rerun", reader.form_of(plan))
+    reader.wait(case)
+    assert "5 / 5" in text_of(reader.get(f"/jobs/{case}/result"))
+    assert sandbox.bill.billed() == 5

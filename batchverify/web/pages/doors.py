@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _UNPROCESSABLE, _UNAVAILABLE, _FORBIDDEN, _NOT_FOUND = 422, 503, 403, 404
 _SEE_OTHER = 303
+#: Pages that are a way back by themselves.
+_SECTIONS = frozenset({"jobs", "quota", "settings", "doctor", "acts"})
 
 #: A form as it came: the last value of each name, and all of them.
 Form = Mapping[str, str]
@@ -88,4 +90,5 @@ def see(place: str) -> RedirectResponse:
 
 def _back(request: Request) -> str:
     case = request.path_params.get("id")
-    return f"/jobs/{case}" if case else "/"
+    section = request.url.path.split("/")[1].partition(".")[0]
+    return f"/jobs/{case}" if case else f"/{section}" if section in _SECTIONS else "/"

@@ -128,6 +128,10 @@ def write(request: Request, form: Form) -> Response:
         )
     if not found.applied:
         raise InputError(say(request, "reconcile.other"))
+    desk, decided = desk_of(request), found.jobs_of((*found.billed, *found.not_billed))
+    for case in desk.cases():
+        if case.job in decided:
+            desk.redraw(case.id)
     note = f"{len(found.billed)} + {len(found.not_billed)}"
     desk_of(request).note(request.state.person.name, "reconciled", note=note)
     return _page(request, found)
