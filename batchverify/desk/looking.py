@@ -54,14 +54,16 @@ def problems_file(room: Room, case: Case, lang: Lang) -> Path:
     return write_problems(work.path, work.options, target, work.session, lang=lang, origin=work.origin)
 
 
-def partial(room: Room, case: Case) -> Path:
+def partial(room: Room, case: Case, *, operator: str) -> Path:
     """The result as it stands at this second."""
     job = _job_of(case)
     suffix = (
         ".csv" if Path(case.name).suffix.lower() in {".csv", ".tsv", ".txt"} and not case.options.delivery.protect else ".xlsx"
     )
     target = room.files_of(case) / f"{Path(case.name).stem}.partial{suffix}"
-    return draw_now(job, target, room.session(case), change=_delivered(case)).path
+    path = draw_now(job, target, room.session(case), change=_delivered(case)).path
+    _taken_home(room, case, "partial", operator)
+    return path
 
 
 def downloads(room: Room, case: Case) -> list[Download]:
@@ -81,8 +83,14 @@ def downloads(room: Room, case: Case) -> list[Download]:
     return [*found, Download(word=SUMMARY, name=companion_of(result).name)]
 
 
-def download(room: Room, case: Case, word: str, lang: Lang | None = None) -> Path:
+def download(room: Room, case: Case, word: str, lang: Lang | None, *, operator: str) -> Path:
     """A file by its word, made now where it is not there yet; a part of the result in a language of its own."""
+    path = _made(room, case, word, lang)
+    _taken_home(room, case, word, operator)
+    return path
+
+
+def _made(room: Room, case: Case, word: str, lang: Lang | None) -> Path:
     known = {one.word: one for one in downloads(room, case)}
     if word not in known:
         raise InputError(f"There is no file {word!r} of this job. It has: {', '.join(known) or 'none before its first result'}.")
@@ -101,12 +109,18 @@ def download(room: Room, case: Case, word: str, lang: Lang | None = None) -> Pat
     return path
 
 
-def report(room: Room, case: Case, form: str, lang: Lang) -> Path:
+def report(room: Room, case: Case, form: str, lang: Lang, *, operator: str) -> Path:
     """The audit report of the case's job in one of its forms."""
     if f".{form}" not in FORMS:
         raise InputError(f"There is no report of the form {form!r}. There are: {', '.join(one[1:] for one in FORMS)}.")
     target = room.files_of(case) / f"{Path(case.name).stem}.report.{lang}.{form}"
-    return report_job(_job_of(case), target, room.session(case), lang=lang)
+    path = report_job(_job_of(case), target, room.session(case), lang=lang)
+    _taken_home(room, case, f"report.{form}", operator)
+    return path
+
+
+def _taken_home(room: Room, case: Case, word: str, operator: str) -> None:
+    room.note("downloaded", operator=operator or case.owner, case=case, note=word)
 
 
 def _delivered(case: Case, lang: Lang | None = None) -> Callable[[Options], Options]:

@@ -94,9 +94,7 @@ def result(request: Request, person: Preparer, case: Known) -> FileResponse:
     desk = desk_of(request)
     with acting():
         if case.stage.is_under_way or case.stage is Stage.PAUSED:
-            path = desk.partial(case.id)
-            desk.note(person.name, "downloaded", case=case.id, note="partial")
-            return file_sent(path)
+            return file_sent(desk.partial(case.id, operator=person.name))
         return file_sent(desk.download(case.id, "all", operator=person.name))
 
 
@@ -125,10 +123,10 @@ def download(request: Request, person: Preparer, case: Known, word: Word) -> Fil
 
 
 @ROUTES.get("/jobs/{job}/report", response_class=FileResponse, responses=_FILES)
-def report(request: Request, _person: Looker, case: Known, form: ReportForm = "pdf", lang: Lang = Lang.EN) -> FileResponse:
+def report(request: Request, person: Looker, case: Known, form: ReportForm = "pdf", lang: Lang = Lang.EN) -> FileResponse:
     """Give the audit report."""
     with acting():
-        return file_sent(desk_of(request).report(case.id, form, lang))
+        return file_sent(desk_of(request).report(case.id, form, lang, operator=person.name))
 
 
 @ROUTES.get("/quota")

@@ -115,6 +115,7 @@ def test_a_report_vouches_for_the_job_in_every_form(office):
         checked = check_report(path, Session(settings=office.settings(), watcher=Bystander()), key=None)
         assert checked.is_genuine, checked
         assert office.desk.report(case.id, form, Lang.EN) == path
+    assert (office.desk.acts(case.id)[0].act, office.desk.acts(case.id)[0].note) == ("downloaded", "report.json")
     with pytest.raises(InputError, match="There is no report of the form 'exe'"):
         office.desk.report(case.id, "exe")
 

@@ -109,7 +109,7 @@ def stop(request: Request, form: Form) -> Response:
 def partial(request: Request, form: Form) -> Response:
     """The whole sheet as of this second."""
     del form
-    return file_sent(desk_of(request).partial(case_of(request).id))
+    return file_sent(desk_of(request).partial(case_of(request).id, operator=request.state.person.name))
 
 
 def live_words(live: Live, case: Case, lang: Lang) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def report(request: Request, form: Form) -> Response:
     wanted = request.query_params.get("form", "")
     if wanted not in _FORMS:
         raise InputError("A report is had as html, pdf, xlsx or json.")
-    return file_sent(desk_of(request).report(case.id, wanted, language_of(request)))
+    return file_sent(desk_of(request).report(case.id, wanted, language_of(request), operator=request.state.person.name))
 
 
 def _drawn(request: Request, looked: _Looked, *, clear: InClear | None = None) -> Response:
