@@ -52,13 +52,13 @@ _HAN_WITH_SPACES = regex.compile(rf"[{HAN}·\s]+")
 _INVISIBLE_CHARACTERS = regex.compile(r"[[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}]--\s]", regex.V1)
 _HARD_SPACES = regex.compile("[\u00a0\u2007\u202f]")
 _BETWEEN_DIGITS = regex.compile(r"(?<=[0-9])[\s\p{Pd}\u2212]+(?=[0-9X])")
-_QUOTES = "['\"‘’“”`]"
-_OPENING_QUOTES = regex.compile(rf"(?:=?\s*{_QUOTES}\s*)+")
-_CLOSING_QUOTES = regex.compile(rf"(?:\s*{_QUOTES})+\Z")
+_QUOTES = frozenset("'\"‘’“”`")
+_OPENING_QUOTES = regex.compile(rf"(?:=?\s*[{''.join(sorted(_QUOTES))}]\s*)+")
 _X_LOOKALIKES = frozenset("ⅩⅹХх×Χχ✕✖╳")
 _CLEAN_MOBILE = regex.compile("1[0-9]{10}")
 _MOBILE_PREFIX = regex.compile(r"\(?(?:\+\s*|00)?86\)?[\s\p{Pd}]*(?=1[0-9]{10}\Z)")
-_DOTS = regex.compile(r"\s*[•・･‧∙⋅●\u0387]\s*")
+# White space is looked at from its beginning only: tried from each of its places, a cell full of it would take hours.
+_DOTS = regex.compile(r"(?:(?<!\s)\s++)?[•・･‧∙⋅●\u0387]\s*+")
 _DOTS_BETWEEN_HAN = regex.compile(rf"(?<=[{HAN}])\s*[．.·]\s*(?=[{HAN}])")
 # Kangxi radicals come from PDF files, compatibility ideographs from old Korean and Taiwanese encodings: same look, other code.
 _COMPATIBILITY_HAN = regex.compile(r"[\u2e80-\u2fdf\uf900-\ufaff\U0002f800-\U0002fa1f]")
@@ -179,7 +179,16 @@ def _fold(character: str) -> str:
 def _unquote(text: str) -> str:
     """Take off the marks that keep Excel from making a number: a leading ', or ="...". An inner or lone closing one stays."""
     opening = _OPENING_QUOTES.match(text)
-    return _CLOSING_QUOTES.sub("", text[opening.end() :]) if opening else text
+    return _without_closing_quotes(text[opening.end() :]) if opening else text
+
+
+def _without_closing_quotes(text: str) -> str:
+    """Take off the quote marks at the end, and the white space before each."""
+    place = end = len(text)
+    while place and (text[place - 1] in _QUOTES or (end < len(text) and text[place - 1].isspace())):
+        place -= 1
+        end = place if text[place] in _QUOTES else end
+    return text[:end].rstrip() if end < len(text) else text
 
 
 def _join_digits(text: str, notes: list[str]) -> Normal:

@@ -128,9 +128,9 @@ def _read(path: Path, folder: Path, *, target: str | None) -> None:
                     prepare(values, product=auto_product(values), policy=policy, today=_TODAY)
                 yield record, _outcome(record.number) if asked else None
 
+        for _ in annotated():  # as a plan does, before anything is paid
+            pass
         if target is None:
-            for _ in annotated():
-                pass
             return
         _write(table, annotated, folder / target, columns)
     with open_table(folder / target, temporary=folder) as again:
@@ -144,9 +144,7 @@ def _write(table: Table, annotated: Callable[[], Iterator[tuple[Record, Outcome 
     # Whatever could be read can be written: a refusal here would come after the money is spent.
     try:
         write_result(table, annotated(), target, lang=Lang.EN, simulated=True, sheets=list, columns=columns)
-    except InputError as error:
-        if "cannot be read" in str(error) or "damaged" in str(error):
-            raise  # a row further down turns out to be damaged: planning reads them all, and says so before
+    except InputError:
         raise Finding("what was read cannot be written") from None
 
 
