@@ -20,6 +20,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from batchverify.errors import HomeError
+
 _log = logging.getLogger(__name__)
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -150,6 +152,9 @@ class Guard:
         except BodyError as error:
             if not reply.has_begun:
                 await refuse(reply, error.status_code, error.code, error.detail, is_api=is_api)
+        except HomeError as error:
+            if not reply.has_begun:
+                await refuse(reply, 503, "home", str(error), is_api=is_api)
         except Exception as bug:  # noqa: BLE001 - the server would log it with its words, and those could hold a cell
             _log.error("This is a bug in batchverify: %s", told_bug(bug))
             if not reply.has_begun:
@@ -263,14 +268,14 @@ def is_of_api(path: str) -> bool:
 
 
 def problem_of(status: int, code: str, sentence: str) -> dict[str, object]:
-    """A refusal as RFC 9457 has it. `billed` says what the refusal means for the bill: here always nothing."""
+    """A refusal as RFC 9457 has it. `billed` says what it means for the bill: nothing, or that the ledger has to be looked at."""
     return {
         "type": f"urn:batchverify:problem:{code}",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": sentence,
         "code": code,
-        "billed": "nothing",
+        "billed": "see_ledger" if status in _PERHAPS_BILLED else "nothing",
     }
 
 
@@ -291,6 +296,8 @@ async def refuse(
     await send({"type": "http.response.body", "body": body.encode()})
 
 
+#: A bug or a home that fails may come after asks that were sent before.
+_PERHAPS_BILLED: Final = frozenset({500, 503})
 _TITLES: Final[Mapping[int, str]] = {
     400: "Bad request",
     401: "Not logged in",

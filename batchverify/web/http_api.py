@@ -23,6 +23,12 @@ from batchverify.web.guard import problem_of
 from batchverify.web.http_doors import REFUSALS
 from batchverify.web.shapes import Choices, Problem
 
+#: What routing says by itself, in a sentence.
+_SENTENCES = {
+    "Not Found": "There is no such path. `openapi.json` lists them. Nothing was sent.",
+    "Method Not Allowed": "This path has no such method. `openapi.json` lists them. Nothing was sent.",
+    "There was an error parsing the body": "The body is not what it says it is. Nothing was sent.",
+}
 _CODES = {
     400: "malformed",
     403: "role",
@@ -82,8 +88,8 @@ def document() -> dict[str, Any]:
     return build_api().openapi()
 
 
-def _answer(status: int, code: str, sentence: str, *, billed: str = "nothing", **more: Any) -> JSONResponse:
-    told = problem_of(status, code, sentence) | {"billed": billed} | more
+def _answer(status: int, code: str, sentence: str, **more: Any) -> JSONResponse:
+    told = problem_of(status, code, sentence) | more
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004 - as HTTP has it
     return JSONResponse(told, status_code=status, media_type="application/problem+json", headers=headers)
 
@@ -91,14 +97,14 @@ def _answer(status: int, code: str, sentence: str, *, billed: str = "nothing", *
 async def _told(_request: Request, error: Exception) -> JSONResponse:
     refused = cast("HTTPException", error)
     code = getattr(refused, "code", _CODES.get(refused.status_code, "refused"))
-    answer = _answer(refused.status_code, str(code), refused.detail)
+    answer = _answer(refused.status_code, str(code), _SENTENCES.get(refused.detail, refused.detail))
     answer.headers.update(refused.headers or {})
     return answer
 
 
 async def _told_of_ours(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, HomeError):
-        return _answer(503, "home", str(error), billed="see_ledger")
+        return _answer(503, "home", str(error))
     if isinstance(error, PasswordNeeded):
         return _answer(409, "password_needed", str(error))
     return _answer(422, "settings" if isinstance(error, SettingsError) else "input", str(error))
@@ -113,4 +119,4 @@ async def _told_of_form(_request: Request, error: Exception) -> JSONResponse:
 
 async def _told_of_bug(_request: Request, _bug: Exception) -> JSONResponse:
     sentence = "This is a bug in batchverify. Where it happened stands in the server's log. What was paid is in the ledger."
-    return _answer(500, "bug", sentence, billed="see_ledger")
+    return _answer(500, "bug", sentence)

@@ -23,8 +23,11 @@ from tests.web.program import BASE, HOST, Site
         "127.0.0.1:80",
         "127.0.0.1:8765@evil.example",
         "127.0.0.1.evil.example:8765",
-    ]
-    + ["localhost:8765.evil.example", "", "[::1:8765", "LOCALHOST:99999999999"],
+        "localhost:8765.evil.example",
+        "",
+        "[::1:8765",
+        "LOCALHOST:99999999999",
+    ],
 )
 def test_a_name_that_is_not_ours_is_answered_nothing(site, host):
     for path in ("/login", "/api/jobs", f"/enter/{site.access.new_link()}"):
