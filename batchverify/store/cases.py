@@ -142,10 +142,13 @@ class CaseFolders:
         return folder
 
     def sweep(self) -> None:
-        """Take away what is no case: nobody else may be receiving one. Raises HomeError."""
+        """Take away what is no case, and what was being written in one: nobody else may be at it. Raises HomeError."""
         if not self.path.is_dir():
             return
         with home_errors("Sweeping", self.path, remedy=_REMEDY):
             for path in self.path.iterdir():
                 if path.is_dir() and not path.is_symlink() and (path.name.startswith(_GONE) or not CaseFolder(path=path).exists):
                     shutil.rmtree(path)
+            for folder in self:
+                for draft in folder.path.glob("*.new"):
+                    draft.unlink(missing_ok=True)

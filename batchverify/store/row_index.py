@@ -7,6 +7,7 @@ by two numbers, without counting. Its values are masked before they come here; n
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from typing import Any, Self
 
 from batchverify.errors import HomeError
 
+#: What the name of an index in the making ends in.
+DRAFT = ".new"
 _BATCH = 2_000
 #: A page is served from what the operating system keeps; the index needs no memory of its own.
 _CACHE_KIB = 4_096
@@ -43,16 +46,18 @@ class IndexedRow:
 
 
 class RowIndexWriter:
-    """An index in the making. It takes the place of an older one when it is `finish`ed, and leaves nothing otherwise."""
+    """An index in the making. It takes the place of an older one when it is `finish`ed, and leaves nothing otherwise.
+
+    Two may be made at once, each aside: whichever is finished last stays.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._draft = target.with_name(f"{target.name}.new")
+        self._draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}{DRAFT}")
         self._counts: Counter[str] = Counter()
         self._rows: list[tuple[int, int, str, int, str]] = []
         self._place = 0
         with _told(target):
-            self._draft.unlink(missing_ok=True)
             self._con = sqlite3.connect(self._draft, isolation_level=None, check_same_thread=False)
             # Nothing is lost with it: a result that is drawn again makes it anew.
             for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):

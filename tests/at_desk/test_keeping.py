@@ -125,10 +125,13 @@ def test_what_a_dead_upload_left_is_swept_away_and_nothing_else(office):
     (desk / f"gone-{case.id}").mkdir()
     (desk / "note.txt").write_text("mine")
     assert len([path for path in desk.iterdir() if path.is_dir()]) == 3
+    (desk / case.id / "rows.sqlite.12345678.new").write_bytes(b"half")
+    (desk / case.id / "case.json.new").write_bytes(b"half")
 
     office.reopen()
 
     assert {path.name for path in desk.iterdir()} == {case.id, "note.txt"}
+    assert {path.name for path in (desk / case.id).iterdir()} == {"case.json", "files"}
     receipt.abort()
     if os.name == "posix":
         assert stat.S_IMODE(desk.stat().st_mode) == 0o700

@@ -107,3 +107,17 @@ def test_an_index_that_cannot_be_read_or_made_is_told(tmp_path):
         RowIndex(path=tmp_path / "rows.sqlite").page(offset=0, limit=5)
     with pytest.raises(HomeError, match=r"failed: .*(unable to open|No such file)"):
         RowIndexWriter(tmp_path / "nowhere" / "rows.sqlite")
+
+
+def test_two_that_are_made_at_once_do_not_touch_each_other(tmp_path):
+    index = RowIndex(path=tmp_path / "rows.sqlite")
+    with RowIndexWriter(index.path) as first, RowIndexWriter(index.path) as second:
+        for writer, count in ((first, 3), (second, 5)):
+            for number in range(count):
+                writer.add(number, "matched", {})
+        second.finish()
+        assert index.page(offset=0, limit=9)[0] == 5
+        first.finish()
+
+    assert index.page(offset=0, limit=9)[0] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.sqlite"]
