@@ -257,7 +257,7 @@ def test_a_job_is_paused_looked_at_continued_and_stopped_by_forms(home, sandbox,
         _until(lambda: desk.live(case).done > 2)
         page = reader.get(f"/jobs/{case}/progress").text
         assert "of 400" in page
-        assert "of ¥76.00" in page
+        assert "of 400 asks, at most ¥76.00" in page
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
         assert reader.post(f"/jobs/{case}/pause", accept="application/json").status_code == 204
         reader.wait(case)

@@ -55,7 +55,8 @@ def test_every_state_has_its_sentence_and_only_the_buttons_that_can_be_pressed(l
     assert sentence in words["state"]
     assert {name for name in ("can_pause", "can_go_on", "can_stop") if words[name]} == buttons
     assert words["is_over"] == (live.stage in {Stage.ENDED, Stage.STOPPED, Stage.REFUSED})
-    assert (words["spent"], words["go_on"]) == ("¥0.76 of ¥1.90", "Go on (at most ¥1.14 more)")
+    assert (words["spent"], words["billed"]) == ("¥0.76", "4 of 10 asks, at most ¥1.90")
+    assert words["go_on"] == "Go on (at most ¥1.14 more)"
     assert live_words(live, CASE, Lang.ZH)["state"] != words["state"]
 
 
