@@ -218,7 +218,7 @@ def test_a_server_that_was_killed_goes_on_by_itself_and_pays_nothing_twice(visit
 
 def test_only_the_failed_rows_are_run_again_at_the_price_on_the_button(visit, vendor, sheet):
     path = sheet(5)
-    vendor.post("faults", [{"fault": "throttle_429", "question": asked(cells)} for cells in cells_of(path)[:2]])
+    vendor.post("faults", [{"fault": "throttle_429", "question": asked(cells), "seconds": 0.05} for cells in cells_of(path)[:2]])
     visit.begin(path)
     visit.finish()
     assert vendor.bill()["billed"] == 3
@@ -328,7 +328,7 @@ def test_no_page_shuts_anybody_out(browser, server, vendor, let_in, sheet, lang,
         path = sheet(8)
         vendor.post("latency", {"seconds": 0.5})
         vendor.post(
-            "faults", [{"fault": "throttle_429", "question": asked(cells_of(path)[0])}, {"fault": "reset_after", "at": [6]}]
+            "faults", [{"fault": "throttle_429", "question": asked(cells_of(path)[0]), "seconds": 0.05}, {"fault": "reset_after", "at": [6]}]
         )
         case = visit.begin(path)
         visit.arrive("progress")
