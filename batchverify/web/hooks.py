@@ -64,9 +64,11 @@ def check_address(address: str, settings: Settings) -> SplitResult:
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise InputError("The address to notify is http, which anybody between can change. Use https. Nothing was kept.")
     named = f"[{host}]" if ":" in host else host
-    if not {named, f"{named}:{port}"} & {one.lower() for one in settings.webhook_hosts}:
+    usual = 80 if parts.scheme == "http" else 443
+    wanted = {f"{named}:{port or usual}"} | ({named} if port in {None, usual} else set())
+    if not wanted & {one.lower() for one in settings.webhook_hosts}:
         raise InputError(
-            "The host to notify is not in the setting 'webhook_hosts'. Whoever keeps this server adds it there. Nothing was kept."
+            "The host to notify is not in the setting 'webhook_hosts', or not with that port. Whoever keeps this server adds it there. Nothing was kept."
         )
     if settings.webhook_secret is None:
         raise InputError(

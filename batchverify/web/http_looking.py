@@ -59,7 +59,7 @@ def live(request: Request, _person: Looker, case: Known) -> LiveState:
 @ROUTES.get(
     "/jobs/{job}/events",
     response_class=EventSourceResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {}}}},
 )
 async def events(request: Request, _person: Looker, case: Known) -> EventSourceResponse:
     """Stream how a job goes: events `live`, each the whole state, until the job is over."""

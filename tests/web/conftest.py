@@ -28,8 +28,7 @@ def open_desk(one_vendor: Running, tmp_path_factory: pytest.TempPathFactory) -> 
         for name in [name for name in os.environ if name.upper().startswith("BATCHVERIFY_")]:
             patch.delenv(name)
         patch.chdir(folder)
-        secret = {"webhook_hosts": ("hooks.example", "127.0.0.1"), "webhook_secret": "a secret of sixteen"}
-        with Desk.open(settings_of(folder / "home", one_vendor.endpoint, **secret)) as desk:
+        with Desk.open(settings_of(folder / "home", one_vendor.endpoint, webhook_secret="a secret of sixteen")) as desk:
             yield desk
 
 
