@@ -8,6 +8,7 @@ import pytest
 from openpyxl import load_workbook
 
 from batchverify.desk import Desk
+from batchverify.model import Field
 from batchverify.web.people import Role
 from tests.builders import a_row, a_sheet, read_rows, rows
 from tests.protected import protect
@@ -319,6 +320,16 @@ def test_the_corrected_file_goes_on_from_its_job_and_asks_what_was_changed(reade
     reader.post(f"/jobs/{case}/confirm", reader.form_of(reader.get(f"/jobs/{case}/confirm")))
     reader.wait(case)
     assert sandbox.bill.total() == 3
+
+
+def test_whoever_has_no_sheet_gets_a_blank_one_that_can_be_read_back(reader, tmp_path):
+    blank = reader.get("/template.xlsx")
+    path = tmp_path / "blank.xlsx"
+    path.write_bytes(blank.content)
+
+    case = reader.case(path)
+
+    assert {column.field for column in reader.desk.inspect(case).columns} >= {Field.NAME, Field.ID_CARD, Field.ACCOUNT_NO}
 
 
 def test_the_page_speaks_the_readers_language_and_the_switch_stays(reader, tmp_path):

@@ -25,6 +25,7 @@ from batchverify.web.pages.doors import Form, case_of, desk_of, door, refusal, s
 from batchverify.web.sending import file_sent
 from batchverify.words import Lang, message
 from batchverify.words.blocking import BLOCKING
+from batchverify.words.page import page_text
 from batchverify.words.page.actions import page_problem
 from batchverify.words.planning import PLANNING, rows_text
 
@@ -183,7 +184,8 @@ def _line(code: str, problem: Problem, lang: Lang) -> ProblemLine:
     span = ""
     if problem.earliest is not None and problem.latest is not None:
         first, last = when_text(problem.earliest), when_text(problem.latest)
-        span = f"{first} – {last}" if first != last else first
+        key = "plan.answered" if code == "reused" else "plan.until"
+        span = page_text(key, lang, at=f"{first} – {last}" if first != last else first)
     return ProblemLine(
         count=problem.count,
         reason=reason,

@@ -10,8 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from batchverify.errors import BatchVerifyError
-from batchverify.web.drawing import page
+from batchverify.tables.template import write_template
+from batchverify.web.drawing import language_of, page
 from batchverify.web.pages.doors import Form, case_of, desk_of, door, refusal, say, see, status_of
+from batchverify.web.pages.files import file_answer
 from batchverify.web.pages.history import lines_of
 from batchverify.web.uploads import Receipt, receive_upload
 
@@ -29,6 +31,13 @@ def show_correction(request: Request, form: Form) -> Response:
     """The same, for the corrected file of an earlier job."""
     del form
     return _drawn(request, origin=case_of(request).id)
+
+
+def template(request: Request, form: Form) -> Response:
+    """A blank workbook to fill in, for whoever has no sheet yet."""
+    del form
+    lang = language_of(request)
+    return file_answer(request, "template.xlsx", lambda path: write_template(path, lang=lang))
 
 
 async def take(request: Request) -> Response:
@@ -76,6 +85,7 @@ def _drawn(request: Request, *, origin: str = "", problem: str = "", status: int
 
 ROUTES = [
     Route("/", door(show, role="view"), methods=["GET"]),
+    Route("/template.xlsx", door(template, role="view"), methods=["GET"]),
     Route("/upload", take, methods=["POST"]),
     Route("/jobs/{id}/correct", door(show_correction, role="prepare"), methods=["GET"]),
 ]

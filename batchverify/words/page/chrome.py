@@ -37,10 +37,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "chrome.step_confirm": ("Confirm", "确认"),
     "chrome.step_progress": ("Progress", "进度"),
     "chrome.step_result": ("Result", "结果"),
-    "chrome.row": ("Row", "行号"),
-    "chrome.rows": ("Rows", "行数"),
-    "chrome.status": ("Status", "核验结果"),
-    "chrome.not_found": ("Not found", "未找到"),
     "chrome.not_yours": (
         "Your role does not allow this. Ask whoever keeps the users of this server.",
         "您的角色无权进行此操作，请联系本服务器的用户管理员。",

@@ -87,9 +87,5 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "columns.password": ("Password of the workbook", "工作簿密码"),
     "columns.password_go": ("Open", "打开"),
     "columns.password_wrong": ("The workbook could not be opened with it.", "无法用此密码打开工作簿。"),
-    "columns.kept": (
-        "The asking has begun, so the columns stay as they were chosen. For other columns upload the file again.",
-        "核验已经开始，列的选择不能再改。如需更改请重新上传文件。",
-    ),
     "columns.reading": ("Reading the file…", "正在读取文件…"),
 }

@@ -15,8 +15,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "history.cost": ("Cost", "费用"),
     "history.who": ("Uploaded by", "上传人"),
     "history.when": ("Uploaded at", "上传时间"),
-    "history.open": ("Open", "打开"),
-    "history.remove": ("Remove", "删除"),
     "history.remove_title": ("Remove this job's files?", "删除此任务的文件？"),
     "history.remove_text": (
         "The uploaded file and its results are deleted from this machine. What was paid stays on record in the ledger, without any name or number. This cannot be undone.",
@@ -26,7 +24,5 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "history.keep": ("Keep them", "保留"),
     "history.more": ("Older jobs", "更早的任务"),
     "history.newer": ("Newer jobs", "较新的任务"),
-    "history.simulated": ("simulated", "模拟"),
-    "history.all": ("All", "全部"),
     "history.list": ("List of jobs", "任务列表"),
 }

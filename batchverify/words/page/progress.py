@@ -51,7 +51,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "停止后不再发送新的调用。当前没有在途的调用。",
     ),
     "progress.partial": ("Download what is there so far", "下载目前的结果"),
-    "progress.partial_hint": ("The whole sheet as of this second. It costs nothing.", "截至此刻的完整表格，不计费。"),
     "progress.result": ("See the result so far", "查看目前的结果"),
     "progress.reconnecting": ("The connection is lost. Trying again…", "连接中断，正在重试…"),
     "progress.percent": ("{percent} % done", "已完成 {percent}%"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "result.title": ("Result", "结果"),
-    "result.rows": ("Rows", "行数"),
     "result.matched": ("Matched", "一致"),
     "result.of_rows": ("{percent} % of all rows", "占全部 {percent}%"),
     "result.cost": ("Cost", "费用"),
@@ -50,7 +49,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "result.what": ("What it means", "说明"),
     "result.to_do": ("What to do", "建议操作"),
     "result.source": ("From", "来源"),
-    "result.asked_at": ("Asked at", "核验时间"),
     "result.retry_at": ("again from {at}", "{at} 后可重试"),
     "result.duplicate_of": ("same as row {row}", "与第 {row} 行相同"),
     "result.billing": ("Billed", "计费"),
@@ -118,7 +116,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "result.facts": ("About this job", "任务信息"),
     "result.job": ("Job in the ledger", "台账任务编号"),
     "result.ended_at": ("Ended at", "结束时间"),
-    "result.head": ("Head of the ledger", "台账校验值"),
     # Why a run stopped early, of the run as a whole.
     "reason.quota": ("The package is used up.", "套餐包已用完。"),
     "reason.quota_expired": ("The package has expired.", "套餐包已过期。"),
