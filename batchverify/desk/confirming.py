@@ -135,7 +135,8 @@ def confirmed(
     if shown.is_rerun:
         statuses_to_rerun(shown.what, accept_double_charge=accepts_double, from_file=bool(now.origin_job))
     mandate = now.options.mandate if mandate is None else mandate
-    mandate = replace(mandate, operator=mandate.operator or by)
+    # Whoever confirms is who asks, whatever they write: an operator's day and the record go by it.
+    mandate = replace(mandate, operator=by)
     missing = [name for name in ("purpose", "authorization") if not getattr(mandate, name).strip()]
     if room.settings.strict and missing:
         raise SettingsError(f"The setting 'strict' demands {' and '.join(missing)} of every job. Nothing was sent.")

@@ -7,7 +7,7 @@ import pytest
 
 from batchverify.desk import Stage
 from batchverify.errors import HomeError, InputError, SettingsError
-from batchverify.job import Asking, Mandate
+from batchverify.job import Asking, Mandate, Options
 from batchverify.model import CheckLevel
 from batchverify.sandbox import Fault, Rule
 from tests.builders import a_row, read_rows, rows
@@ -126,6 +126,23 @@ def test_only_the_plan_that_was_shown_last_is_confirmed(office):
     office.desk.confirm(case.id, digest=second.digest, cap_asks=2, mandate=MANDATE)
     office.rest(case)
     assert office.sandbox.bill.total() == 2
+
+
+def test_whoever_confirms_is_on_record_as_who_asks_and_no_other_name(office):
+    case = office.upload(rows(2))
+    plan = office.desk.plan(case.id)
+    somebody = Mandate(purpose="核验", authorization="授权-1", operator="赵六")
+    office.desk.confirm(case.id, digest=plan.digest, cap_asks=2, mandate=somebody, operator="李雷")
+    ended = office.rest(case)
+
+    kept = Options.from_json(office.desk._room.ledger.job(ended.job).spec.options)
+    assert kept.mandate == Mandate(purpose="核验", authorization="授权-1", operator="李雷")
+    assert [(act.act, act.operator) for act in office.desk.acts(case.id)] == [
+        ("ended", ""),
+        ("confirmed", "李雷"),
+        ("planned", "王芳"),
+        ("uploaded", "王芳"),
+    ]
 
 
 def test_a_cap_that_is_reached_ends_a_case_and_a_new_plan_goes_on(office):

@@ -5,6 +5,7 @@ from batchverify.errors import InputError
 from batchverify.model import Field, RowStatus
 from batchverify.words import Lang
 from tests.builders import a_row, read_rows, rows
+from tests.threats import guards
 
 
 def test_a_sheet_goes_its_way_from_upload_to_result(office):
@@ -30,6 +31,7 @@ def test_a_sheet_goes_its_way_from_upload_to_result(office):
     assert (live.stage, live.done, live.total, live.billed, live.cap_asks) == (Stage.ENDED, 4, 4, 4, 4)
 
 
+@guards("masks")
 def test_rows_are_leafed_through_masked(office):
     case = office.verified([a_row(person, verdict="00" if person % 3 else "02") for person in range(1, 121)])
 

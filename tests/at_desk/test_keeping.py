@@ -13,6 +13,7 @@ from batchverify.job.retention import forgetting, purging
 from batchverify.rules.subject import numbers_of
 from tests.builders import a_card, a_row, an_id, rows
 from tests.desk import LeapingClock
+from tests.threats import guards
 
 
 def session(office, clock=None, **changes):
@@ -23,6 +24,7 @@ def folder(office, case):
     return office.home / "sandbox" / "desk" / case.id
 
 
+@guards("modes")
 def test_everything_of_a_case_is_for_its_owner_alone(office):
     case = office.verified(rows(3), name="名单.csv")
     office.desk.partial(case.id)
@@ -64,6 +66,7 @@ def test_purge_takes_what_nobody_has_touched_for_a_week_and_not_what_is_under_wa
     assert [act.act for act in office.desk.acts(done.id)][-1] == "uploaded"
 
 
+@guards("erasure")
 @pytest.mark.parametrize("number", [an_id(2), a_card(2), f" {an_id(2)[:6]} {an_id(2)[6:]}"])
 def test_whoever_is_forgotten_is_in_no_file_of_the_desk(office, number):
     theirs, others = office.verified(rows(3), name="甲.csv"), office.verified(rows(2, first=50), name="乙.csv")

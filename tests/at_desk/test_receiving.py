@@ -12,6 +12,7 @@ from batchverify.errors import HomeError, InputError
 from batchverify.model import Secret
 from tests.builders import a_sheet, rows
 from tests.protected import PASSWORD, protect
+from tests.threats import guards
 
 
 def test_an_upload_is_kept_as_it_came(office):
@@ -28,6 +29,7 @@ def test_an_upload_is_kept_as_it_came(office):
     assert "员工" not in case.id
 
 
+@guards("links")
 @pytest.mark.parametrize(
     ("name", "kept"),
     [

@@ -7,6 +7,7 @@ from batchverify.errors import HomeError
 from batchverify.store.ledger import Ledger, schema
 from batchverify.store.ledger.limits import Instant
 from batchverify.store.ledger.rows import micros
+from tests.threats import guards
 
 
 def note(desk, act, **words):
@@ -27,6 +28,7 @@ def test_acts_are_listed_newest_first_and_page_by_page(desk):
     assert (newest[0].operator, newest[0].at, newest[0].case, newest[0].job) == ("王芳", desk.now, "c-0", "j-aaaaaaaa")
 
 
+@guards("edited-ledger")
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [("UPDATE act SET operator = '李雷'", "an act is not changed"), ("DELETE FROM act", "an act is not taken away")],
