@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
 import xlsxwriter
@@ -137,6 +139,38 @@ def by_openpyxl(path: Path, draw: random.Random) -> None:
 
 WRITERS = {"xlsxwriter": by_xlsxwriter, "openpyxl": by_openpyxl}
 
+#: Other spellings of the same rows, as other programs have them.
+_SPELLINGS: Sequence[tuple[str, str]] = (
+    (r"<dimension [^>]*/>", ""),
+    (r' spans="[^"]*"', ""),
+    (r'<row r="(\d+)"', r"<row r='\1'"),
+    (r"</row>", "</row>\n  "),
+    (r"<c ([^>]*)/>", r"<c \1></c>"),
+    (r'<c r="([A-Z]+\d+)" s="(\d+)"', r'<c s="\2" r="\1"'),
+    (r"<row ([^>]*[^/])></row>", r"<row \1/>"),
+    (r"(<row [^>]*[^/])>", r'\1 x14ac:dyDescent="0.25">'),
+)
+_X14AC = "http://schemas.microsoft.com/office/spreadsheetml/2009/9/ac"
+_MC = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+
+
+def respelled(source: Path, target: Path, draw: random.Random) -> Path:
+    """Copy a workbook with its worksheets in other words."""
+    chosen = [one for one in _SPELLINGS if draw.random() < 0.5]
+    with ZipFile(source) as opened, ZipFile(target, "w", ZIP_DEFLATED) as written:
+        for name in opened.namelist():
+            content = opened.read(name)
+            if name.startswith("xl/worksheets/sheet"):
+                text = content.decode()
+                for pattern, words in chosen:
+                    text = re.sub(pattern, words, text)
+                if "x14ac:dyDescent" in text:
+                    declared = f'<worksheet xmlns:mc="{_MC}" xmlns:x14ac="{_X14AC}" mc:Ignorable="x14ac"'
+                    text = text.replace("<worksheet", declared, 1)
+                content = text.encode()
+            written.writestr(name, content)
+    return target
+
 
 def _outcomes(table: Table, draw: random.Random) -> Iterator[tuple[Record, Outcome | None]]:
     for record in table.records():
@@ -185,6 +219,8 @@ def wrong_with(folder: Path, kind: str, draw: random.Random, *, soffice: str | N
         command = [soffice, "--headless", "--convert-to", "xlsx", "--outdir", str(folder / "saved"), str(source)]
         subprocess.run(command, check=True, capture_output=True)
         source = folder / "saved" / source.name
+    elif draw.random() < 0.5:
+        source = respelled(source, folder / "respelled.xlsx", draw)
     with open_table(source, temporary=folder) as table:
         sheet = table.sheet
     langs = [Lang.EN, Lang.ZH]
