@@ -20,7 +20,7 @@ from batchverify.web.shapes import JobId, openapi_problem
 
 FILES: Mapping[str, Any] = {
     "content": {
-        kind: {"schema": {"type": "string", "format": "binary"}}
+        kind: {"schema": {"type": "object"} if kind == "application/json" else {"type": "string", "format": "binary"}}
         for kind in (
             "text/csv; charset=utf-8",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
