@@ -164,6 +164,11 @@ def load_settings(**options: Any) -> Settings:
         raise SettingsError(
             f"The setting {where!r} does not fit: {problem['msg']}. See `batchverify run --help` or the settings files."
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"A settings file or a setting in the environment is longer or deeper than any setting is ({type(error).__name__}). "
+            "Look at batchverify.toml here and config.toml in the home. Nothing was sent."
+        ) from None
 
 
 def app_code(settings: Settings, home: Path) -> Secret:
@@ -255,7 +260,7 @@ def fixed_settings() -> dict[str, str]:
         here = tomllib.loads(Path("batchverify.toml").read_text("utf-8"))
     except FileNotFoundError:
         here = {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"batchverify.toml in the current folder could not be read ({type(error).__name__}). Mend it."
         ) from None
@@ -273,7 +278,7 @@ def _changed(home: Path, change: Callable[[str, dict[str, Any]], tuple[str, dict
     try:
         changed, wanted = change(text, tomllib.loads(text))
         after = tomllib.loads(changed)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         raise refused from None
     if after != wanted:
         raise refused

@@ -44,6 +44,7 @@ NoteRow = Callable[[Record, Outcome | None, ColumnMap], None]
 # What a sheet may be called, and a file may not on some systems.
 _NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _INTERRUPTED = frozenset({"interrupted", "lost", "lease_lost"})
+_LARGEST_SUMMARY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,9 +217,12 @@ def _free_companion(result: Path) -> Path:
 
 
 def _sums_up(path: Path, result: Path) -> bool:
+    # Whose file it is is not known yet, and the rows are paid for: whatever stands in it, it is only none of ours.
     try:
-        return any(output["path"] == str(result.absolute()) for output in json.loads(path.read_bytes())["outputs"])
-    except (OSError, ValueError, TypeError, LookupError):
+        with path.open("rb") as file:
+            document = json.loads(file.read(_LARGEST_SUMMARY_BYTES))
+        return any(output["path"] == str(result.absolute()) for output in document["outputs"])
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False
 
 

@@ -8,10 +8,11 @@ import zipfile
 
 import pytest
 
-from batchverify.errors import InputError
-from batchverify.model import Field
+from batchverify.errors import InputError, SettingsError
+from batchverify.model import Billed, Field
 from batchverify.rules.normalise import normalise_card, normalise_id_number, normalise_mobile, normalise_name
 from batchverify.rules.person_name import check_name
+from batchverify.settings import fixed_settings, keep_billed, load_settings
 from batchverify.tables.columns import choose_columns
 from batchverify.tables.foreign import ForeignSource, _sheets
 from batchverify.tables.headers import header_score
@@ -163,3 +164,34 @@ def test_a_cell_of_a_hundred_thousand_characters_is_looked_at_in_no_time(piece):
 )
 def test_quote_marks_at_the_end_go_with_the_space_before_them(text, bare):
     assert normalise_name(text)[0] == bare
+
+
+@pytest.mark.parametrize("line", ["qps = " + "9" * 5_000, "qps = " + "[" * 5_000, "qps = " + "{a = " * 5_000])
+@pytest.mark.parametrize("name", ["batchverify.toml", "home/config.toml"])
+def test_a_settings_file_without_measure_is_an_error_of_settings(home, name, line):
+    home.mkdir(mode=0o700)
+    home.parent.joinpath(name).write_text(line)
+
+    with pytest.raises(SettingsError, match="A settings file or a setting in the environment is longer or deeper"):
+        load_settings(home=home)
+    with pytest.raises(SettingsError, match=r"was left as it is|could not be read"):
+        keep_billed(home, "203", Billed.NO) if name.startswith("home") else fixed_settings()
+
+
+@guards("logs")
+def test_a_setting_in_the_environment_without_measure_is_an_error_of_settings(home, monkeypatch):
+    monkeypatch.setenv("BATCHVERIFY_BILLED", '{"203": ' * 5_000)
+
+    with pytest.raises(SettingsError, match="longer or deeper"):
+        load_settings(home=home)
+
+
+@guards("hostile-files")
+@pytest.mark.parametrize("content", ['{"outputs": ' + "[" * 100_000, '{"outputs": ' + "9" * 5_000 + "}", "[]", "\udcff"])
+def test_whatever_lies_where_the_summary_goes_costs_nothing_after_the_rows_are_paid(desk, content):
+    path = a_sheet(desk.folder, rows(2))
+    beside = path.with_name("people.verified.summary.json")
+    beside.write_bytes(content.encode("utf-8", "surrogateescape"))
+
+    assert desk.verify(path).counts() == {"matched": 2}
+    assert beside.read_bytes() == content.encode("utf-8", "surrogateescape")
