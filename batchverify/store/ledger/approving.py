@@ -46,6 +46,7 @@ BEGIN SELECT RAISE(ABORT, 'more than was approved'); END;
 CREATE TRIGGER run_stays_approved BEFORE UPDATE OF approval, cap_asks ON run
 BEGIN SELECT RAISE(ABORT, 'what was approved does not change'); END;
 """
+_OLD = "FROM planned WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM approval WHERE approval.hash = planned.hash)"
 _COLUMNS = """
 SELECT planned.hash, planned.at, planned.operator, identity, name, asks, unit_price, again, approval.operator, approval.at
 FROM planned LEFT JOIN approval ON approval.hash = planned.hash
@@ -75,6 +76,19 @@ def left_of(con: sqlite3.Connection, plan: str) -> int:
     """Count what is left of an approved plan."""
     (left,) = con.execute(f"SELECT (SELECT asks FROM planned WHERE hash = ?1) - ({_USED}?1)", (plan,)).fetchone()
     return int(left)
+
+
+def count_old(fetch: Fetch, codes: int) -> int:
+    """Count the plans that nobody has approved since."""
+    return int(fetch(f"SELECT count(*) {_OLD}", (codes,))[0][0])
+
+
+def take_old(con: sqlite3.Connection, codes: int, audit: int) -> int:
+    """Take away the plans that nobody has approved, and the approvals of no run that is still on record."""
+    con.execute(
+        "DELETE FROM approval WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.approval = approval.hash)", (audit,)
+    )
+    return con.execute(f"DELETE {_OLD}", (codes,)).rowcount
 
 
 class ApprovalBook:

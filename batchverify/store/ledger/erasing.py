@@ -19,7 +19,7 @@ from functools import partial
 
 from batchverify.errors import InputError
 from batchverify.model import Billed
-from batchverify.store.ledger import acting
+from batchverify.store.ledger import acting, approving
 from batchverify.store.ledger.chain import erasure_link
 from batchverify.store.ledger.limits import Instant
 from batchverify.store.ledger.reading import PAGE, Fetch
@@ -78,7 +78,6 @@ SELECT number FROM job WHERE created_at <= ?1 AND number < (SELECT max(number) F
     OR EXISTS (SELECT 1 FROM event WHERE event.run = run.number AND at > ?1)))
 ORDER BY number
 """
-_OLD_PLANS = "FROM planned WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM approval WHERE approval.hash = planned.hash)"
 _IN_JOB = "run IN (SELECT number FROM run WHERE job = ?)"
 _ENTRIES = "SELECT number, at, kind, counts, gone, hash FROM erasure ORDER BY number"
 _NEWEST = "SELECT number, hash FROM erasure ORDER BY number DESC LIMIT 1"
@@ -156,7 +155,7 @@ class Retention:
         )
         ((counts["holds"],),) = self._fetch(f"SELECT count(*) {_OLD_HOLDS}", (codes,))
         ((counts["locks"],),) = self._fetch(f"SELECT count(*) {_OLD_LOCKS}", (at.now, at.boot, at.monotonic, codes))
-        ((counts["plans"],),) = self._fetch(f"SELECT count(*) {_OLD_PLANS}", (codes,))
+        counts["plans"] = approving.count_old(self._fetch, codes)
         counts["acts"] = acting.count_old(self._fetch, audit)
         for (job,) in self._fetch(_OLD_JOBS, (audit,)):
             counts += Counter(jobs=1) + Counter(self._of_job(job))
@@ -387,10 +386,7 @@ def _take_person(con: sqlite3.Connection, column: str, tags: Sequence[bytes], at
 
 def _take_plans(codes: int, audit: int, con: sqlite3.Connection, counts: Counter[str]) -> None:
     """Plans that nobody approved go with the codes, approved ones with the record of their runs: they name files. So do acts."""
-    con.execute(
-        "DELETE FROM approval WHERE at <= ? AND NOT EXISTS (SELECT 1 FROM run WHERE run.approval = approval.hash)", (audit,)
-    )
-    counts["plans"] = con.execute(f"DELETE {_OLD_PLANS}", (codes,)).rowcount
+    counts["plans"] = approving.take_old(con, codes, audit)
     acting.take_old(audit, con, counts)
 
 
