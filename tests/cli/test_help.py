@@ -20,7 +20,7 @@ WORDS = {
     "jobs": "List the jobs of the home, newest first.",
     "template": "Write a blank workbook to fill in: text cells, red where a number cannot be right. Never required.",
     "sandbox": "Serve the vendor in miniature on this machine, until Ctrl-C.",
-    "key": "Set, show or clear the AppCode.",
+    "key": "Set, show or clear the AppCode; renew the key of the home.",
     "key set": "Read the AppCode from a prompt or from standard input and keep it in a file only you may read.",
     "key show": "Show the last four characters of the AppCode in use; none of a short one.",
     "key clear": "Forget the kept AppCode.",
