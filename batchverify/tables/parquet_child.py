@@ -36,6 +36,7 @@ _MAX_CELLS_A_BYTE = 100
 #: What pandas calls the labels of rows that it keeps beside the columns.
 _ROW_LABELS = re.compile(r"__index_level_\d+__")
 _IDLE_FRACTION = re.compile(r"\.0+(?=(?:Z|[+-]\d{4})?$)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MIDNIGHT = " 00:00:00"
 #: How the library spells a moment beyond the years that it counts.
 _BEYOND = re.compile(r"<value out of range: (-?\d+)>")
@@ -247,13 +248,14 @@ def decimal(number: Decimal) -> Any:
 def text_of_bytes(content: bytes) -> str:
     r"""Spell bytes: text where they are one, as older programs write it, else their hexadecimal digits.
 
-    >>> text_of_bytes("张三".encode()), text_of_bytes(b"\xff\x00")
-    ('张三', 'ff00')
+    >>> text_of_bytes("张三".encode()), text_of_bytes(b"\xff"), text_of_bytes(b"a\x00")
+    ('张三', 'ff', '6100')
     """
     try:
-        return content.decode()
+        text = content.decode()
     except UnicodeDecodeError:
         return content.hex()
+    return content.hex() if _CONTROL.search(text) else text
 
 
 def _moments(column: Any) -> list[str | None]:

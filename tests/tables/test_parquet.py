@@ -97,6 +97,8 @@ SPELLED = (
     (pa.array(["=1+1", " 1E5"], pa.large_string()), ["=1+1", " 1E5"]),
     (pa.array(["张三".encode(), b"\xff"]), ["张三", "ff"]),
     (pa.array([[1, None], []]), ["[1, null]", "[]"]),
+    (pa.array([6217000000000123, IDS[0]]), ["6217000000000123", str(IDS[0])]),
+    (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\0" * 16, b"\xff" * 16], pa.binary(16))), ["00" * 16, "ff" * 16]),
 )
 TIMES = (
     (pa.array([dt.date(2026, 11, 24), dt.date(1, 1, 1)]), ["2026-11-24", "0001-01-01"]),
