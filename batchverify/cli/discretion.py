@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any, TextIO
 
 #: The package's own loggers. httpx writes the whole URL, and so the person, at INFO; of the others nobody knows what they will.
 _OURS = "batchverify"
@@ -93,12 +93,13 @@ def _of_nobody(arguments: Any) -> None:
 
 
 def _show_warning(
-    _message: Warning | str,
+    message: Warning | str,
     category: type[Warning],
     filename: str,
     lineno: int,
-    _file: IO[str] | None = None,
-    _line: str | None = None,
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
+    del message, file, line
     if sys.stderr is not None:
         sys.stderr.write(f"{category.__name__} at {Path(filename).name}:{lineno}\n")

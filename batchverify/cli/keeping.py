@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ _WORDS = {
     "plans": "plans",
     "acts": "acts at a desk",
 }
+#: Characters: more than a million numbers, each in a line.
+_LONGEST_LIST = 32 << 20
 _OUTPUT = click.option(
     "-o",
     "--output",
@@ -130,16 +133,19 @@ def approve(plan_hash: str, **given: Any) -> int:
 
 def _lines(source: Path | None) -> Sequence[str]:
     """The numbers as somebody typed them, one in a line."""
-    if source is not None:
-        try:
-            return source.read_text("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{source.name} cannot be read ({type(error).__name__}). Give a text in UTF-8 with one number in each line."
-            ) from None
-    if sys.stdin.isatty():
+    if source is None and sys.stdin.isatty():
         return [click.prompt("ID number or card number", hide_input=True, err=True)]
-    return sys.stdin.read().splitlines()
+    name = "Standard input" if source is None else source.name
+    try:
+        with nullcontext(sys.stdin) if source is None else source.open(encoding="utf-8-sig") as file:
+            text = file.read(_LONGEST_LIST)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{name} cannot be read ({type(error).__name__}). Give a text in UTF-8 with one number in each line."
+        ) from None
+    if len(text) == _LONGEST_LIST:
+        raise InputError(f"{name} has {_LONGEST_LIST:,} characters or more. Give it in parts. Nothing was erased.")
+    return text.splitlines()
 
 
 def _numbers(lines: Sequence[str]) -> frozenset[str]:

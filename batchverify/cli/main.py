@@ -62,7 +62,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
-        error.message = without_numbers(error.message)
+        vars(error)["message"] = without_numbers(error.message)
         error.show()
         sys.exit(_USAGE)
     except (click.Abort, KeyboardInterrupt):

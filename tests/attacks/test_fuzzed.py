@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from batchverify.cli import keeping
 from batchverify.errors import InputError, SettingsError
 from batchverify.model import Billed, Field
 from batchverify.rules.normalise import normalise_card, normalise_id_number, normalise_mobile, normalise_name
@@ -195,3 +196,12 @@ def test_whatever_lies_where_the_summary_goes_costs_nothing_after_the_rows_are_p
 
     assert desk.verify(path).counts() == {"matched": 2}
     assert beside.read_bytes() == content.encode("utf-8", "surrogateescape")
+
+
+def test_a_list_of_numbers_that_never_ends_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_LONGEST_LIST", 1_000)
+    path = tmp_path / "list.txt"
+    path.write_text("110101199003070011\n" * 100)
+
+    with pytest.raises(InputError, match=r"^list\.txt has 1,000 characters or more"):
+        keeping._lines(path)
