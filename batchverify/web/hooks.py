@@ -131,6 +131,9 @@ class Hooks:
         while (case_id := self._queue.get()) is not None and not self._closing.is_set():
             try:
                 case = self._desk.case(case_id)
+            except InputError:
+                continue  # removed meanwhile
+            try:
                 if case.notify and not case.is_told and case.stage in _TOLD and self._tell(case):
                     self._desk.told(case_id)
             except BatchVerifyError as error:
