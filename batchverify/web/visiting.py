@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchverify.web.access import Access, Session
@@ -77,6 +77,9 @@ async def _show_the_door(scope: Scope, receive: Receive, send: Send) -> None:
     path = str(scope["path"])
     if is_of_api(path):
         await refuse(send, 401, "nobody", _NOBODY, is_api=True, headers={"www-authenticate": "Bearer"})
+    elif Headers(scope=scope).get("accept", "").startswith("text/event-stream"):
+        # A page that outlived its session. "No content" ends its stream, and the page loads itself and finds the door.
+        await Response(status_code=204)(scope, receive, send)
     elif scope["method"] in SAFE_METHODS:
         place = "/login" if path == "/" else f"/login?next={quote(path)}"
         await RedirectResponse(place, status_code=303)(scope, receive, send)

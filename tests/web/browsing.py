@@ -227,7 +227,8 @@ def a_visit(
     visit = Visit(context, server, lang=lang)
     yield visit
     context.close()
-    assert visit.complaints == []
+    if visit.complaints:
+        raise AssertionError("\n".join(visit.complaints))
 
 
 def a_certificate(folder: Path) -> tuple[Path, Path]:

@@ -200,6 +200,7 @@ def test_a_server_that_was_killed_goes_on_by_itself_and_pays_nothing_twice(visit
     assert vendor.total() < 600
     vendor.post("latency", {"seconds": 0})
     server.start()
+    visit.page.wait_for_url(re.compile("/login"))  # the tab that stayed open finds out by itself
     let_in[1](visit)
     visit.go(f"/jobs/{case}")
     visit.page.wait_for_url(re.compile(r"/(progress|result)$"))

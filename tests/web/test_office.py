@@ -492,3 +492,10 @@ def test_what_was_freed_on_the_page_is_run_again_from_its_job(reader, sandbox, e
     reader.wait(case)
     assert "5 / 5" in text_of(reader.get(f"/jobs/{case}/result"))
     assert sandbox.bill.billed() == 5
+
+
+def test_the_stream_of_a_page_that_outlived_its_session_ends_and_does_not_come_back(reader):
+    reader.cookies.clear()
+
+    assert reader.get("/jobs/c-any/events", accept="text/event-stream").status_code == 204
+    assert reader.get("/jobs/c-any/progress").headers["location"] == "/login?next=/jobs/c-any/progress"
