@@ -38,6 +38,9 @@ _NOT_HERE = frozenset(
     | {"strict", "allow_minors", "asks_per_card_per_day", "asks_per_operator_per_day", "lock_minutes"}
     | {"unit_price", "billed"}
 )
+#: Of names that a file has made up, a message shows no more than this, and no number.
+_LONGEST_TOLD = 200
+_LIKE_A_VALUE = re.compile(r"\d{8,}")
 #: Options whose setting has another name.
 _BILLED_TABLE = re.compile(r"\s*\[\s*billed\s*\]\s*(?:#.*)?")
 _SHOWN_FROM = 16  # characters: four of an AppCode's 32 tell nobody the rest
@@ -148,7 +151,7 @@ def load_settings(**options: Any) -> Settings:
         return Settings(**given)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
-            f"A settings file is not valid TOML: {error}. Mend batchverify.toml or config.toml in the home."
+            f"A settings file is not valid TOML: {_told(str(error))}. Mend batchverify.toml or config.toml in the home."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
@@ -160,7 +163,7 @@ def load_settings(**options: Any) -> Settings:
         raise SettingsError(f"A setting is not of the form that is expected: {error}. Nothing was sent.") from None
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        where = _told(".".join(str(part) for part in problem["loc"]))
         raise SettingsError(
             f"The setting {where!r} does not fit: {problem['msg']}. See `batchverify run --help` or the settings files."
         ) from None
@@ -169,6 +172,15 @@ def load_settings(**options: Any) -> Settings:
             f"A settings file or a setting in the environment is longer or deeper than any setting is ({type(error).__name__}). "
             "Look at batchverify.toml here and config.toml in the home. Nothing was sent."
         ) from None
+
+
+def _told(text: str) -> str:
+    """Names from a settings file, for a message: bounded, and without what may be a value that slipped into a name.
+
+    >>> _told("c4naryc0de12345678"), _told("billed.203")
+    ('c4naryc0de…', 'billed.203')
+    """
+    return _LIKE_A_VALUE.sub("…", text[:_LONGEST_TOLD])
 
 
 def app_code(settings: Settings, home: Path) -> Secret:

@@ -205,3 +205,15 @@ def test_a_list_of_numbers_that_never_ends_is_not_read_to_its_end(tmp_path, monk
 
     with pytest.raises(InputError, match=r"^list\.txt has 1,000 characters or more"):
         keeping._lines(path)
+
+
+@guards("logs")
+@pytest.mark.parametrize("line", ["x110101199003070011 = 1", "[billed]\n110101199003070011.x = 1", "110101199003070011 = 1\n" * 2])
+def test_a_number_that_slipped_into_the_name_of_a_setting_is_not_shown(home, line):
+    home.mkdir(mode=0o700)
+    home.joinpath("config.toml").write_text(line)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(home=home)
+
+    assert "11010119" not in str(caught.value)
