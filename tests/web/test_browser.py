@@ -329,7 +329,11 @@ def test_no_page_shuts_anybody_out(browser, server, vendor, let_in, sheet, lang,
         path = sheet(8)
         vendor.post("latency", {"seconds": 0.5})
         vendor.post(
-            "faults", [{"fault": "throttle_429", "question": asked(cells_of(path)[0]), "seconds": 0.05}, {"fault": "reset_after", "at": [6]}]
+            "faults",
+            [
+                {"fault": "throttle_429", "question": asked(cells_of(path)[0]), "seconds": 0.05},
+                {"fault": "reset_after", "at": [6]},
+            ],
         )
         case = visit.begin(path)
         visit.arrive("progress")
