@@ -1,16 +1,17 @@
-"""A desk that asks a sandbox, opened once for the tests of a file, and the site on which each test has it served."""
+"""Desks that ask a sandbox: one for the tests of a file with the site on which it is served, one for a test with its reader."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from batchverify.desk import Desk
 from batchverify.sandbox import Running, running
 from tests.web.program import Site
-from tests.web.reader import settings_of
+from tests.web.reader import Reader, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,16 @@ def site(open_desk: Desk) -> Iterator[Site]:
         if not case.stage.is_under_way:
             open_desk.remove(case.id, operator="")
     (open_desk.home / "people.json").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def counter(sandbox: Running, home: Path) -> Iterator[Desk]:
+    """A desk that asks the sandbox, open for as long as the test."""
+    with Desk.open(settings_of(home, sandbox.endpoint)) as desk:
+        yield desk
+
+
+@pytest.fixture
+def reader(counter: Desk) -> Reader:
+    """Give somebody who reads its pages without scripts."""
+    return Reader(counter)
