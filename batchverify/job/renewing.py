@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from batchverify.job.session import Session
 from batchverify.job.realm import Realm, open_realm
+from batchverify.job.session import Session
 from batchverify.store.home import Home
 from batchverify.store.key_ring import KEY_BYTES, KeyRing, read_ring, write_ring
 from batchverify.store.ledger.renewing import Renewed
