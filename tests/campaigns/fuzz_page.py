@@ -14,9 +14,10 @@ from urllib.parse import unquote
 
 from batchverify.desk import Desk
 from batchverify.desk.receiving import safe_name
+from batchverify.web.people import ALL_ROLES, People
 from batchverify.web.uploads import _Form
 from tests.campaigns.fuzz_targets import Finding, Fuzzed, Target, refused
-from tests.campaigns.people import HEADER, people
+from tests.campaigns.people import HEADER, people, write_sheet
 from tests.web.reader import Reader, settings_of
 
 _BOUNDARY = b"b0undary"
@@ -27,7 +28,9 @@ _NOWHERE = "http://127.0.0.1:9"
 _ROUTES = (
     "/", "/jobs", "/quota", "/quota/usage?from=2026-11&by=day", "/quota/usage.csv", "/quota/invoice?from=2026-11", "/acts", "/acts.csv",
     "/doctor", "/settings", "/login", "/language/zh", "/jobs/c-x/plan", "/jobs/c-x/result?status=matched&page=2", "/jobs/c-x/events",
-    "/jobs/c-x/downloads/all", "/jobs/c-x/report?form=pdf", "/static/app.css", "/api/v1/jobs",
+    "/jobs/c-x/downloads/all", "/jobs/c-x/report?form=pdf", "/static/app.css", "/jobs/c-x/columns",
+    "/jobs/c-x/problems", "/jobs/c-x/rerun", "/api/jobs?limit=2", "/api/jobs/c-x", "/api/jobs/c-x/live", "/api/jobs/c-x/inspection",
+    "/api/jobs/c-x/rows?status=matched&page=1", "/api/jobs/c-x/result", "/api/jobs/c-x/problems?lang=zh", "/api/jobs/c-x/downloads", "/api/openapi.json",
 )  # fmt: skip
 _FORMS = (
     ("/settings", "lang=zh&qps=7&operator=a"),
@@ -44,15 +47,18 @@ def _build_request(folder: Path) -> Fuzzed:
     desk = Desk.open(settings_of(folder / "home", _NOWHERE)).__enter__()
     reader = Reader(desk)
     cookie = "; ".join(f"{one.name}={one.value}" for one in reader.cookies.jar)
+    case = reader.planned(write_sheet(folder / "people.csv", people(3))).encode()
+    _, secret = People(desk.home).new_token("program", ALL_ROLES)
+    token = (b"authorization", f"Bearer {secret.reveal()}".encode())
     loop = asyncio.new_event_loop()
 
     def run(data: bytes) -> None:
         head, _, body = data.partition(b"\n\n")
-        line, *fields = head.split(b"\n")
+        line, *fields = head.replace(b"c-x", case).split(b"\n")
         method, _, target = line.partition(b" ")
         # The server lets nothing else into a request line.
         path, _, query = bytes(byte for byte in target if 0x21 <= byte <= 0x7E).partition(b"?")
-        if b"csrf=" not in body:
+        if b"csrf=" not in body and b"json" not in head:
             body = b"csrf=" + reader.csrf.encode() + b"&" + body
         given = [field.split(b":", 1) for field in fields if b":" in field]
         scope = {
@@ -66,7 +72,7 @@ def _build_request(folder: Path) -> Fuzzed:
             "root_path": "",
             "headers": [
                 (b"host", b"127.0.0.1"),
-                (b"cookie", cookie.encode()),
+                token if path.startswith(b"/api") else (b"cookie", cookie.encode()),
                 *((name.strip().lower(), value.strip()) for name, value in given),
             ],
             "client": ("127.0.0.1", 1),
@@ -98,6 +104,13 @@ def _request_seeds() -> Iterator[bytes]:
     yield from (f"GET {route}\naccept-language: zh\n\n".encode() for route in _ROUTES)
     form = "content-type: application/x-www-form-urlencoded"
     yield from (f"POST {path}\n{form}\n\n{fields}".encode() for path, fields in _FORMS)
+    documents = (
+        ("confirm", '{"plan_hash": "0123456789abcdef", "cap": 3}'),
+        ("rerun/plan", '{"what": ["failed"]}'),
+        ("password", '{"password": "x"}'),
+    )
+    for act, document in documents:
+        yield f"POST /api/jobs/c-x/{act}\ncontent-type: application/json\n\n{document}".encode()
     yield b"POST /upload\ncontent-type: multipart/form-data; boundary=b0undary\n\n" + _form()
 
 
