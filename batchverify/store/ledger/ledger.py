@@ -32,16 +32,7 @@ from batchverify.store.ledger.reconciling import reconcile
 from batchverify.store.ledger.renewing import Renewal, refuse_another_key
 from batchverify.store.ledger.rows import Row, RunNames, micros, micros_or_none
 from batchverify.store.ledger.schema import connect, create_file, damages, reason_of, scrub
-from batchverify.store.ledger.shapes import (
-    BillRow,
-    Hold,
-    Job,
-    JobSpec,
-    Output,
-    Run,
-    RunSpec,
-    Wallet,
-)
+from batchverify.store.ledger.shapes import BillRow, Hold, Job, JobSpec, Output, Run, RunSpec, Wallet
 from batchverify.store.ledger.usage import Statement, UsageBook, add_statements
 from batchverify.store.ledger.wallet import WalletBook
 
