@@ -10,10 +10,16 @@ import pytest
 
 from batchverify.cli import keeping
 from batchverify.errors import InputError, SettingsError
+from batchverify.job.checking import check_report
+from batchverify.job.reporting import report_job
 from batchverify.model import Billed, Field
+from batchverify.report.audit import signed_bytes
+from batchverify.rules.canonical import canonical, parse
 from batchverify.rules.normalise import normalise_card, normalise_id_number, normalise_mobile, normalise_name
 from batchverify.rules.person_name import check_name
 from batchverify.settings import fixed_settings, keep_billed, load_settings
+from batchverify.store.signing import Signer, fingerprint
+from batchverify.tables import foreign, our_book
 from batchverify.tables.columns import choose_columns
 from batchverify.tables.foreign import ForeignSource, _sheets
 from batchverify.tables.headers import header_score
@@ -21,6 +27,7 @@ from batchverify.tables.reader import open_table
 from batchverify.tables.snapshot import Snapshot, unnamed_file
 from batchverify.tables.usage_export import window_in
 from batchverify.vendor.gateway import http_date
+from batchverify.words import Lang
 from tests.builders import a_row, a_sheet, rows
 from tests.threats import guards
 
@@ -208,7 +215,9 @@ def test_a_list_of_numbers_that_never_ends_is_not_read_to_its_end(tmp_path, monk
 
 
 @guards("logs")
-@pytest.mark.parametrize("line", ["x110101199003070011 = 1", "[billed]\n110101199003070011.x = 1", "110101199003070011 = 1\n" * 2])
+@pytest.mark.parametrize(
+    "line", ["x110101199003070011 = 1", "[billed]\n110101199003070011.x = 1", "110101199003070011 = 1\n" * 2]
+)
 def test_a_number_that_slipped_into_the_name_of_a_setting_is_not_shown(home, line):
     home.mkdir(mode=0o700)
     home.joinpath("config.toml").write_text(line)
@@ -217,3 +226,42 @@ def test_a_number_that_slipped_into_the_name_of_a_setting_is_not_shown(home, lin
         load_settings(home=home)
 
     assert "11010119" not in str(caught.value)
+
+
+@guards("hostile-files")
+def test_a_line_without_end_from_the_process_that_reads_old_workbooks_is_not_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign, "_MAX_LINE_BYTES", 100)
+    copy = unnamed_file(tmp_path)
+    copy.write(b'{"sheet": "a", "hidden": false}\n[1, "' + b"a" * 100 + b'"]\n')
+    copy.flush()
+    cells = Snapshot(copy, sha256="", size_bytes=copy.tell())
+
+    with pytest.raises(InputError, match="broke down on it"):
+        list(_sheets(cells))
+    cells.close()
+
+
+@guards("forged-report")
+def test_a_workbook_of_millions_of_cells_is_no_report_and_is_not_held(desk, monkeypatch):
+    monkeypatch.setattr(our_book, "_MOST_CELLS", 50)
+    path = report_job(desk.verify(rows(2)).job, desk.folder / "report.xlsx", desk.session(), lang=Lang.EN)
+
+    with pytest.raises(InputError, match=r"^report\.xlsx has more than 50 filled cells: no report has so many\.$"):
+        check_report(path, desk.session(), key=None)
+
+
+@guards("forged-report")
+@pytest.mark.parametrize("change", [{"runs": 7}, {"rows": None}, {"merkle": {}}, {"cost": {"min": "x"}}, {"sample": [1]}])
+def test_whatever_somebody_with_the_key_signs_a_check_ends_in_a_sentence(desk, change):
+    stranger = Signer(b"\x07" * 32)
+    path = report_job(desk.verify(rows(2)).job, desk.folder / "report.json", desk.session(), lang=Lang.EN)
+    document = parse(path.read_text("utf-8")) | change
+    document |= {
+        "signer": {"algorithm": "Ed25519", "public_key": stranger.public_key, "fingerprint": fingerprint(stranger.public_key)}
+    }
+    document["signature"] = stranger.sign(signed_bytes(document))
+    path.write_bytes(canonical(document))
+
+    checked = check_report(path, desk.session(), key=stranger.public_key)
+
+    assert checked.wrong
