@@ -142,7 +142,7 @@ class TheirWorkbook:
         targets = {
             entry["Id"]: _resolve(folder, entry["Target"])
             for entry in map(_attributes, _RELATIONSHIP.findall(links))
-            if "Id" in entry
+            if "Id" in entry and "Target" in entry
         }
         marked = _marked_titles(xml)
         sheets = []
@@ -189,7 +189,7 @@ def _resolve(folder: str, target: str) -> str:
 def _target_of(links: bytes, kind: str, *, base: str) -> str:
     for tag in _RELATIONSHIP.findall(links):
         attributes = _attributes(tag)
-        if attributes.get("Type", "").endswith(kind):
+        if attributes.get("Type", "").endswith(kind) and "Target" in attributes:
             return _resolve(base, attributes["Target"])
     raise NotPlain(f"The workbook has no relationship of the kind {kind.strip('/')!r}.")
 

@@ -91,6 +91,8 @@ def plan_splice(source: ZipFile, *, sheet_part: str, header_row: int, ours: Mapp
     columns = tuple(ours[key] for key in keys) if complete else tuple(range(first, first + len(keys)))
     if max(columns) >= MAX_COLUMNS:
         raise NotPlain(f"The sheet {found.title!r} has no room for {len(keys)} columns at its right.")
+    if theirs.styles_part not in theirs.part_names:
+        raise NotPlain("The workbook's styles could not be found.")
     styles, looks = extended_styles(source.read(theirs.styles_part))
     # Tried once now: after the pass over the rows it would be too late to choose another way.
     extended_workbook(theirs, [OurSheet(title="a", part="a")], dropped=dropped_sheets(theirs, found), keep_macros=True)

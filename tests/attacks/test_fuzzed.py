@@ -265,3 +265,25 @@ def test_whatever_somebody_with_the_key_signs_a_check_ends_in_a_sentence(desk, c
     checked = check_report(path, desk.session(), key=stranger.public_key)
 
     assert checked.wrong
+
+
+@guards("hostile-files")
+@pytest.mark.parametrize(
+    "target", [b'Target="gone.xml"', b'Targmt="styles.xml"'], ids=["styles that are not there", "a link to nowhere"]
+)
+def test_a_workbook_whose_parts_do_not_fit_together_costs_the_workbook_and_not_the_result(desk, target):
+    path = a_sheet(desk.folder, rows(2), name="people.xlsx")
+    with zipfile.ZipFile(path) as whole:
+        links = whole.read("xl/_rels/workbook.xml.rels")
+    spelled = next(one for one in (b'Target="styles.xml"', b'Target="/xl/styles.xml"') if one in links)
+    parts = {}
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as changed:
+        for name, content in parts.items():
+            changed.writestr(name, content.replace(spelled, target) if name.endswith("workbook.xml.rels") else content)
+
+    result = desk.verify(path)
+
+    assert result.counts() == {"matched": 2}
+    assert result.note.startswith("Your workbook could not be kept whole")
