@@ -15,7 +15,7 @@ from batchverify.web.http_api import document
 from tests.builders import a_sheet, rows
 from tests.web.program import BASE, Role
 
-EXAMPLES = 3
+EXAMPLES = 2
 
 
 def test_the_document_is_had_with_a_token_and_names_every_refusal(site):

@@ -18,7 +18,7 @@ import pytest
 from batchverify.cli.main import cli
 from batchverify.cli.serve import _operator
 from batchverify.desk import Desk
-from batchverify.errors import SettingsError
+from batchverify.errors import InputError, SettingsError
 from batchverify.job import Mandate
 from batchverify.model import Secret
 from batchverify.sandbox.faults import Fault, Rule
@@ -79,6 +79,26 @@ def test_without_what_the_page_needs_the_command_that_installs_it_is_named(home,
         with pytest.raises(SettingsError, match=r"`pip install 'batchverify\[web\]'`"):
             cli.main([*arguments, "--home", str(home)], standalone_mode=False)
     assert not home.exists()
+
+
+def test_what_cannot_be_served_is_said_in_a_sentence(home, sandbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCHVERIFY_HOME", str(home))
+    monkeypatch.setenv("BATCHVERIFY_ENDPOINT", sandbox.endpoint)
+    cert, key = certificate(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    _, another = certificate(other)
+    tls = ["--tls-cert", str(cert), "--tls-key"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for arguments, sentence in (
+            (["--port", str(taken.getsockname()[1])], "cannot be listened at"),
+            (["--port", "0", *tls, str(another)], "do not fit"),
+            (["--host", "192.0.2.1", *tls, str(key)], "there is no user"),
+            (["--host", "0.0.0.0"], "without a certificate"),
+        ):
+            with pytest.raises((InputError, SettingsError), match=sentence):
+                cli.main(["serve", "--no-browser", *arguments], standalone_mode=False)
+    assert list((home / "tmp").iterdir()) == [], "nothing is left that leads in"
 
 
 def test_the_openapi_document_is_printed(home, capsys):
