@@ -35,7 +35,7 @@ async def enter(request: Request) -> Response:
     access = access_of(request)
     cookie = access.enter(request.path_params["link"])
     if cookie is None:
-        return _door(request, status=_GONE, problem=say(request, "entering.link_used"))
+        return _door(request, status=_GONE, problem=say(request, "entering.link_used"), is_about_link=access.local is not None)
     if access.local is not None:
         await run_in_threadpool(desk_of(request).note, access.local.name, "entered")
     return _with_cookie(page(request, "entered.html", here="/"), access, cookie)
@@ -84,13 +84,19 @@ async def print_link(request: Request) -> Response:
     is_printed = access_of(request).print_link()
     if is_printed:
         return _door(request, notice=say(request, "entering.link_printed"))
-    return _door(request, status=_TOO_MANY, problem=say(request, "entering.link_too_soon"))
+    return _door(request, status=_TOO_MANY, problem=say(request, "entering.link_too_soon"), is_about_link=True)
 
 
-def _door(request: Request, *, status: int = 200, problem: str = "", notice: str = "") -> Response:
+def _door(request: Request, *, status: int = 200, problem: str = "", notice: str = "", is_about_link: bool = False) -> Response:
     access = access_of(request)
     wanted = place_on_this_page(request.query_params.get("next", "/"))
-    given: dict[str, Any] = {"problem": problem, "notice": notice, "next": wanted}
+    given: dict[str, Any] = {
+        "problem": problem,
+        "notice": notice,
+        "next": wanted,
+        "is_about_link": is_about_link,
+        "here": "/login",
+    }
     return page(
         request,
         "login.html",

@@ -9,8 +9,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "entering.go_on": ("Go on to the page", "进入页面"),
     "entering.link_title": ("Open the link from the terminal", "请打开终端中的链接"),
     "entering.link_needed": (
-        "This page opens by a one-time link. It stands in the terminal where `batchverify serve` runs.",
-        "请使用一次性链接打开本页面。链接显示在运行 `batchverify serve` 的终端中。",
+        "This page opens by a one-time link. It stands in the terminal where the server was started.",
+        "请使用一次性链接打开本页面。链接显示在启动本服务的终端中。",
     ),
     "entering.link_used": (
         "This link was used before, or is older than ten minutes. Get a new one.",
