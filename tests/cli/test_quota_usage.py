@@ -16,7 +16,7 @@ from tests.campaigns.processes import ended
 
 
 @pytest.fixture
-def verified(desk, vendor):
+def verified(desk, vendor, within_a_window):
     """Verify five people; the answers of two are lost, of which `billed` were billed. Give the job."""
 
     def verify(*billed: bool) -> str:

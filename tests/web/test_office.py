@@ -38,7 +38,7 @@ def reader(office) -> Reader:
 
 
 @pytest.fixture
-def verified(sandbox, home, tmp_path):
+def verified(sandbox, home, tmp_path, within_a_window):
     """Verify people at the command line, on the same home: `verified(5, True, False)` loses two answers, of which one was billed."""
     desk, first = CommandDesk(folder=tmp_path, home=home, endpoint=sandbox.endpoint), count(1, 100)
 
