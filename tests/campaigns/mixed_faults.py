@@ -31,7 +31,7 @@ PATIENCE = {
     "BATCHVERIFY_BREAKER_PAUSE_SECONDS": "0.2",
     "BATCHVERIFY_BACK_OFF_SECONDS": "0.1",
 }
-#: Each of these ends a run, the last one only its own question for 90 s.
+#: Each of these ends a run; after the last one nothing is asked for 90 s.
 _STOPPING = (
     Fault.QUOTA_EXHAUSTED,
     Fault.QUOTA_EXPIRED,

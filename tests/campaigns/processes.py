@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 
 APP_CODE = "sandbox"
-_PATIENCE_SECONDS = 60
+# After a D503CB of the gateway nothing is asked for 90 s.
+_PATIENCE_SECONDS = 180
 
 
 class VendorProcess:

@@ -7,7 +7,7 @@ import pytest
 from batchverify.sandbox import Fault
 from tests.campaigns.mixed_faults import campaign, script
 
-#: All kinds but the one that has its question wait for 90 s.
+#: All kinds but the one after which everybody waits for 90 s.
 KINDS = tuple(fault for fault in Fault if fault is not Fault.BREAKER_503)
 
 
